@@ -105,7 +105,10 @@ class PayloadError(Terminal):
 
     Attributes:
         path: Where in the value, such as `card.number`; empty for the value as a whole.
+        position: Which argument of a call holds the value, from 0.
     """
+
+    position: int = 0
 
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(message, type=PAYLOAD)

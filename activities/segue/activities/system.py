@@ -22,7 +22,7 @@ from temporalio import activity, workflow
 
 from segue.activities.policy import Capacity, Policy, PolicyError
 
-__all__ = ["System", "system_of", "systems"]
+__all__ = ["System", "activity_name", "system_of", "systems"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +32,7 @@ _ATTRIBUTE = "__segue_system__"
 # What this process has declared: systems by name, and the system of each activity by the activity's registered name.
 _systems: dict[str, System] = {}
 _by_activity: dict[str, System] = {}
+_parameters: dict[str, tuple[str, ...]] = {}
 
 
 class System:
@@ -99,6 +100,7 @@ class System:
             self.activities.append(registered)
             if not workflow.unsafe.in_sandbox():
                 _by_activity[registered] = self
+                _parameters[registered] = tuple(inspect.signature(fn).parameters)
             return fn
 
         return register if fn is None else register(fn)
@@ -134,3 +136,14 @@ def system_of(fn_or_name: Callable[..., Any] | str) -> System | None:
     # A bound method's attributes are its function's.
     system = getattr(fn_or_name, _ATTRIBUTE, None)
     return system if isinstance(system, System) else None
+
+
+def activity_name(fn: Callable[..., Any]) -> str | None:
+    """Return the name under which a function is registered as an activity; None if it is none, or is dynamic."""
+    # Temporal's decorator leaves its definition here; there is no public way to ask for the name.
+    return getattr(getattr(fn, "__temporal_activity_definition", None), "name", None)
+
+
+def parameters_of(name: str) -> tuple[str, ...]:
+    """Return the parameter names of an activity of some system, for messages; empty if it is not known here."""
+    return _parameters.get(name, ())

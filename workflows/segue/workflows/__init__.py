@@ -1,0 +1,1 @@
+"""Deterministic layer: what Segue does inside workflows, and the workflows that it ships."""

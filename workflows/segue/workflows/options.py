@@ -1,0 +1,115 @@
+"""The options of an activity call, filled from the policy of its system.
+
+A call site's option always wins. What it leaves open comes from the system: timeouts, retry policy, task queue.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from temporalio.common import RetryPolicy
+from temporalio.worker import StartActivityInput, StartLocalActivityInput
+
+from segue.activities.settings import Effective, Settings
+from segue.activities.system import System, activity_name, system_of
+
+__all__ = ["Catalogue", "Options"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What one system's policy says of a call, computed once per activity type."""
+
+    system: System
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta | None
+    schedule_to_start_timeout: timedelta | None
+    heartbeat_timeout: timedelta | None
+    retry_policy: RetryPolicy
+    task_queue: str | None
+
+    @classmethod
+    def of(cls, system: System, effective: Effective) -> Options:
+        """Return the options that hold for a system in this deployment."""
+        policy = effective.policy
+        return cls(
+            system=system,
+            start_to_close_timeout=policy.start_to_close_timeout,
+            schedule_to_close_timeout=policy.schedule_to_close_timeout,
+            schedule_to_start_timeout=policy.schedule_to_start_timeout,
+            heartbeat_timeout=policy.effective_heartbeat_timeout,
+            retry_policy=policy.retry_policy(),
+            task_queue=effective.task_queue,
+        )
+
+    def fill(self, call: StartActivityInput | StartLocalActivityInput) -> None:
+        """Fill what the call leaves open.
+
+        Temporal applies the shortest of all timeouts, so a timeout of the policy that is shorter than one given at the
+        call would win over it. Such a one is left out.
+        """
+        if call.schedule_to_close_timeout is None and not _shorter(
+            self.schedule_to_close_timeout, call.start_to_close_timeout
+        ):
+            call.schedule_to_close_timeout = self.schedule_to_close_timeout
+        if call.start_to_close_timeout is None:
+            call.start_to_close_timeout = self.start_to_close_timeout
+        if call.schedule_to_start_timeout is None:
+            call.schedule_to_start_timeout = self.schedule_to_start_timeout
+        if call.retry_policy is None:
+            call.retry_policy = self.retry_policy
+        if isinstance(call, StartActivityInput):
+            if call.heartbeat_timeout is None:
+                call.heartbeat_timeout = self.heartbeat_timeout
+            if call.task_queue is None:
+                call.task_queue = self.task_queue
+
+
+class Catalogue:
+    """Which options hold for which activity, in one client or worker.
+
+    Args:
+        settings: Overrides of this deployment.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._registered: dict[str, System] = {}
+        self._options: dict[str, Options] = {}
+
+    def register(self, activities: Iterable[Callable[..., Any]]) -> None:
+        """Learn the systems of a worker's own activities. They take precedence over declarations elsewhere."""
+        for fn in activities:
+            if (system := system_of(fn)) is not None and (name := activity_name(fn)) is not None:
+                self._registered[name] = system
+                self._options.pop(name, None)
+
+    def system(self, name: str) -> System | None:
+        """Return the system of an activity type: registered with this worker, else declared in this process."""
+        return self._registered.get(name) or system_of(name)
+
+    def options(self, name: str) -> Options | None:
+        """Return the options of an activity type; None if it belongs to no system."""
+        options = self._options.get(name)
+        system = self.system(name)
+        if system is None or (options is not None and options.system is system):
+            return options
+        options = self._options[name] = Options.of(system, self.settings.resolve(system))
+        return options
+
+    def queues(self, activities: Iterable[Callable[..., Any]]) -> Mapping[str, list[Callable[..., Any]]]:
+        """Return the activities that have a task queue of their own, by that queue."""
+        queues: dict[str, list[Callable[..., Any]]] = {}
+        for fn in activities:
+            name = activity_name(fn)
+            options = self.options(name) if name is not None else None
+            if options is not None and options.task_queue is not None:
+                queues.setdefault(options.task_queue, []).append(fn)
+        return queues
+
+
+def _shorter(one: timedelta | None, other: timedelta | None) -> bool:
+    return one is not None and other is not None and one < other

@@ -1,0 +1,93 @@
+"""The steps of a run as the workflow itself sees them, for the Web UI's "Current details".
+
+Recorded by the interceptor, rendered only when somebody looks: the table is built when the server asks for the run's
+metadata, so a run that nobody watches pays for two dictionary entries a step. `segue.client.steps` tells the same and
+more from history, with no worker alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections import Counter, deque
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from temporalio import workflow
+
+from segue.activities.duration import format_duration
+
+__all__ = ["StepLog"]
+
+# Finished steps that are kept one by one. Of those before them only the count by name is, so that a long run's memory
+# stays bounded.
+_KEPT: Final = 100
+
+
+@dataclasses.dataclass(slots=True)
+class _Record:
+    kind: str
+    name: str
+    summary: str | None
+    started: datetime
+    closed: datetime | None = None
+    state: str = "running"
+    error: str | None = None
+
+
+class StepLog:
+    """Steps of one run: those that are open, the last that closed, and how many closed before those."""
+
+    def __init__(self) -> None:
+        self._open: dict[asyncio.Future[Any], _Record] = {}
+        self._closed: deque[_Record] = deque()
+        self._earlier: Counter[tuple[str, str]] = Counter()
+
+    def started(self, handle: asyncio.Future[Any], kind: str, name: str, summary: str | None) -> None:
+        """Record a step that just started; its end is recorded by itself."""
+        self._open[handle] = _Record(kind, name, summary, workflow.now())
+        handle.add_done_callback(self._ended)
+
+    def _ended(self, handle: asyncio.Future[Any]) -> None:
+        record = self._open.pop(handle)
+        record.closed = workflow.now()
+        if handle.cancelled():
+            record.state = "cancelled"
+        elif (error := handle.exception()) is None:
+            record.state = "completed"
+        else:
+            # The activity's own error stands behind the ActivityError that wraps it.
+            cause = error.__cause__ or error
+            record.state = "failed"
+            record.error = str(cause)
+        self._closed.append(record)
+        if len(self._closed) > _KEPT:
+            earlier = self._closed.popleft()
+            self._earlier[earlier.name, earlier.state] += 1
+
+    def table(self, waits: list[str]) -> str:
+        """Return the steps as a Markdown table, with what the workflow itself waits for."""
+        lines = ["| | Step | Time | |", "|---|---|---|---|"]
+        for (name, state), count in self._earlier.items():
+            lines.append(f"| {_SYMBOLS[state]} | {_cell(name)} × {count} | | |")
+        now = workflow.now()
+        for record in sorted((*self._closed, *self._open.values()), key=lambda record: record.started):
+            title = _cell(record.name if record.summary is None else f"{record.name} • {record.summary}")
+            lasted = _elapsed((record.closed or now) - record.started)
+            lines.append(f"| {_SYMBOLS[record.state]} | {title} | {lasted} | {_cell(record.error or '')} |")
+        lines.extend(f"| {_SYMBOLS['waiting']} | {_cell(wait)} | | |" for wait in waits)
+        return "\n".join(lines) if len(lines) > 2 else "No steps yet."
+
+
+_SYMBOLS: Final = {"running": "▶", "completed": "✓", "failed": "✗", "cancelled": "⊘", "waiting": "⏳"}
+
+
+def _cell(text: str) -> str:
+    line = " ".join(text.split()).replace("|", "\\|")
+    return line if len(line) <= 120 else f"{line[:119]}…"
+
+
+def _elapsed(duration: timedelta) -> str:
+    if duration >= timedelta(minutes=1):
+        duration = timedelta(seconds=round(duration.total_seconds()))
+    return format_duration(timedelta(milliseconds=round(duration.total_seconds() * 1000)))
