@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -55,17 +54,26 @@ class _Abridged:
         return self.text
 
 
+def _annotations(base: object) -> dict[str, str]:
+    return {name: hint for name, hint in vars(base).get("__annotations__", {}).items() if isinstance(hint, str)}
+
+
 def called(name: str, value: object) -> list[str]:
-    """The name and its signature as written, a parameter a line if it is long, without what differs between runs."""
+    """The name and its signature as written, a parameter a line if it is long."""
     try:
         whole = inspect.signature(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return [name]
+    # As the source has them: a pydantic model's signature holds types, whose text differs between Pythons.
+    written = {name: hint for base in getattr(value, "__mro__", ()) for name, hint in _annotations(base).items()}
     parameters = [
-        given.replace(default=_Abridged(given.default)) if len(repr(given.default)) > 60 else given
+        given.replace(
+            annotation=written.get(given.name, given.annotation),
+            default=_Abridged(given.default) if len(repr(given.default)) > 60 else given.default,
+        )
         for given in whole.parameters.values()
     ]
-    line = name + re.sub(r" at 0x[0-9a-f]+", "", str(whole.replace(parameters=parameters)))
+    line = name + str(whole.replace(parameters=parameters))
     if len(line) <= 120:
         return [line]
     lines = [f"    {given}" for given in parameters]
