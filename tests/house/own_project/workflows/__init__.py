@@ -1,0 +1,1 @@
+"""A user's own `workflows` package, beside `segue.workflows`."""
