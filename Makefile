@@ -25,7 +25,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed ## forty orders through four systems that misbehave, and a worker that is killed
-	$(BIN)/python examples/order_to_cash/demo.py $(ARGS)
+	$(BIN)/python -m examples.order_to_cash.demo $(ARGS)
 
 test: $(VENV)/.installed ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
