@@ -15,6 +15,7 @@ import pydantic
 import pydantic_core
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
+from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
@@ -25,7 +26,6 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
     PayloadConverter,
 )
-from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.exceptions import ApplicationError
 
 from segue.activities import faithful

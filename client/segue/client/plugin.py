@@ -10,54 +10,22 @@ within the system's capacity.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import inspect
-import typing
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-import pydantic
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import ReplayerConfig, Worker, WorkerConfig, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher
+from temporalio.worker import ReplayerConfig, Worker, WorkerConfig
 
 from segue.activities.settings import Settings
 from segue.activities.system import system_of, systems
 from segue.client import telemetry
 from segue.client.converter import data_converter
+from segue.client.sandbox import sandbox
 from segue.workflows.interceptor import SegueInterceptor
 from segue.workflows.options import Catalogue
 
 __all__ = ["SeguePlugin"]
-
-# Modules that workflows share with the process, each because importing it anew for every run costs much and wins
-# nothing: they hold no state that a run could change.
-_PASSED_THROUGH: Final = (
-    "segue.activities",
-    "segue.client",
-    "segue.workflows.interceptor",
-    "segue.workflows.options",
-    "segue.workflows.steps",
-    "segue.workflows.summary",
-    "pydantic",
-    "pydantic_core",
-    "annotated_types",
-    "typing_extensions",
-    "typing_inspection",
-    "opentelemetry",
-    # A system declares its errors with httpx's classes, and httpx cannot be imported in the sandbox. What it does to
-    # the network is withheld below.
-    "httpx",
-)
-# What Temporal's decorators leave on a workflow's run method and handlers.
-_HANDLER_MARKS: Final = (
-    "__temporal_workflow_run",
-    "__temporal_signal_definition",
-    "__temporal_query_definition",
-    "_defn",
-)
-_HTTPX_CALLS: Final = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "Client", "AsyncClient")
 
 
 class SeguePlugin(SimplePlugin):
@@ -91,14 +59,17 @@ class SeguePlugin(SimplePlugin):
         activities = config.get("activities") or ()
         workflows = config.get("workflows") or ()
         self.catalogue.register(activities)
-        config["workflow_runner"] = _runner(config.get("workflow_runner"), workflows, activities)
+        client = config.get("client")
+        converter = client.data_converter if client is not None else None
+        config["workflow_runner"] = sandbox(config.get("workflow_runner"), converter, workflows, activities)
         if not workflows:
             self._bound(config, activities)
         return super().configure_worker(config)
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""
-        config["workflow_runner"] = _runner(config.get("workflow_runner"), config.get("workflows") or (), ())
+        workflows = config.get("workflows") or ()
+        config["workflow_runner"] = sandbox(config.get("workflow_runner"), None, workflows, ())
         return super().configure_replayer(config)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
@@ -157,59 +128,3 @@ def _tracing(wanted: bool | None) -> list[OpenTelemetryInterceptor]:
     if not (telemetry.configure() if wanted is None else wanted):
         return []
     return [OpenTelemetryInterceptor(add_temporal_spans=True)]
-
-
-def _runner(
-    runner: WorkflowRunner | None, workflows: Iterable[type], activities: Iterable[Callable[..., Any]]
-) -> WorkflowRunner | None:
-    """Return the sandbox with Segue's modules and the workflows' models passed through; any other runner as it is."""
-    if not isinstance(runner, SandboxedWorkflowRunner):
-        return runner
-    workflows = list(workflows)
-    sandboxed = {cls.__module__ for cls in workflows}
-    shared = {module for module in _modules(workflows, activities) if module not in sandboxed}
-    restrictions = runner.restrictions.with_passthrough_modules(*_PASSED_THROUGH, *shared)
-    withheld = SandboxMatcher(children={"httpx": SandboxMatcher(use=set(_HTTPX_CALLS), only_runtime=True)})
-    return dataclasses.replace(
-        runner,
-        restrictions=dataclasses.replace(
-            restrictions, invalid_module_members=restrictions.invalid_module_members | withheld
-        ),
-    )
-
-
-def _modules(workflows: Iterable[type], activities: Iterable[Callable[..., Any]]) -> Iterable[str]:
-    """Yield the modules of activities that belong to a system, and of the models that workflows take and return."""
-    for fn in activities:
-        if system_of(fn) is not None:
-            yield from _own(fn)
-    functions = [
-        member
-        for cls in workflows
-        for _, member in inspect.getmembers(cls, inspect.isfunction)
-        if any(hasattr(member, mark) for mark in _HANDLER_MARKS)
-    ]
-    for fn in [*activities, *functions]:
-        try:
-            hints = typing.get_type_hints(fn)
-        except Exception:  # a hint that only a type checker can resolve
-            continue
-        for hint in hints.values():
-            for cls in _classes(hint):
-                yield from _own(cls)
-
-
-def _own(thing: Any) -> Iterable[str]:
-    module: str = getattr(thing, "__module__", "")
-    # A script's own module holds everything at once, and builtins need no leave.
-    if module and module not in ("__main__", "builtins"):
-        yield module
-
-
-def _classes(hint: Any) -> Iterable[type]:
-    if isinstance(hint, type) and not typing.get_args(hint):
-        if isinstance(hint, type) and (issubclass(hint, pydantic.BaseModel) or dataclasses.is_dataclass(hint)):
-            yield hint
-        return
-    for argument in typing.get_args(hint):
-        yield from _classes(argument)

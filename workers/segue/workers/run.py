@@ -23,14 +23,13 @@ from temporalio.worker import Worker
 from segue.activities.system import activity_name, system_of
 from segue.client import plugin
 
-__all__ = ["GRACE", "run", "worker"]
+__all__ = ["GRACE", "defaults", "run", "worker"]
 
 GRACE: Final = timedelta(seconds=20)
 """How long running steps may take to finish after SIGTERM: less than the 30 seconds that Kubernetes allows."""
 
 # Wide, because a step mostly waits for its system; a system that takes less declares its capacity.
 _CONCURRENT_ACTIVITIES: Final = 1000
-_THREADS: Final = 100
 
 logger = logging.getLogger(__name__)
 
@@ -49,21 +48,25 @@ def worker(
     activities = list(activities)
     if systems := list(only):
         task_queue, workflows, activities = _only(client, systems, task_queue, workflows, activities)
-    defaults: dict[str, Any] = {
+    settings = {**defaults(grace), **options}
+    if settings.get("tuner") is not None and "max_concurrent_activities" not in options:
+        # A tuner decides itself how many steps run at once.
+        del settings["max_concurrent_activities"]
+    return Worker(client, task_queue=task_queue, workflows=workflows, activities=activities, **settings)
+
+
+def defaults(grace: timedelta = GRACE) -> dict[str, Any]:
+    """Return the options of `temporalio.worker.Worker` that Segue sets where the caller does not."""
+    return {
         "max_concurrent_activities": _CONCURRENT_ACTIVITIES,
         # Steps that start in the worker that scheduled them spare the server a dispatch each.
         "max_eager_activity_reservations_per_workflow_task": _CONCURRENT_ACTIVITIES,
         "graceful_shutdown_timeout": grace,
         # Progress of a step is at most this old when its worker dies.
         "max_heartbeat_throttle_interval": timedelta(seconds=5),
+        # Sync steps run in threads; the pool makes them as they are needed.
+        "activity_executor": concurrent.futures.ThreadPoolExecutor(_CONCURRENT_ACTIVITIES, "activity"),
     }
-    if "tuner" in options:
-        del defaults["max_concurrent_activities"]
-    if "activity_executor" not in options:
-        defaults["activity_executor"] = concurrent.futures.ThreadPoolExecutor(_THREADS, "activity")
-    return Worker(
-        client, task_queue=task_queue, workflows=workflows, activities=activities, **{**defaults, **options}
-    )
 
 
 async def run(

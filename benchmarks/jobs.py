@@ -1,0 +1,82 @@
+"""The work that both sides do: the same workflows, with the options written at the call site where Segue is absent."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel
+
+    from segue.activities import Policy, System
+
+bench = System("bench", policy=Policy(start_to_close_timeout=timedelta(seconds=30)))
+
+
+class Item(BaseModel):
+    """A small argument, as real steps have."""
+
+    id: str
+    number: int
+    note: str
+
+
+@activity.defn
+async def raw_step(item: Item) -> int:
+    return item.number
+
+
+@bench.activity
+async def segue_step(item: Item) -> int:
+    return item.number
+
+
+def _item(number: int) -> Item:
+    return Item(id=f"item-{number}", number=number, note="a short text, as a step may carry")
+
+
+@workflow.defn
+class RawFanOut:
+    @workflow.run
+    async def run(self, width: int) -> int:
+        return sum(
+            await asyncio.gather(
+                *(
+                    workflow.execute_activity(raw_step, _item(n), start_to_close_timeout=timedelta(seconds=30))
+                    for n in range(width)
+                )
+            )
+        )
+
+
+@workflow.defn
+class SegueFanOut:
+    @workflow.run
+    async def run(self, width: int) -> int:
+        return sum(await asyncio.gather(*(workflow.execute_activity(segue_step, _item(n)) for n in range(width))))
+
+
+@workflow.defn
+class RawChain:
+    @workflow.run
+    async def run(self, length: int) -> int:
+        total = 0
+        for n in range(length):
+            total += await workflow.execute_activity(raw_step, _item(n), start_to_close_timeout=timedelta(seconds=30))
+        return total
+
+
+@workflow.defn
+class SegueChain:
+    @workflow.run
+    async def run(self, length: int) -> int:
+        total = 0
+        for n in range(length):
+            total += await workflow.execute_activity(segue_step, _item(n))
+        return total
+
+
+RAW = [RawFanOut, RawChain]
+SEGUE = [SegueFanOut, SegueChain]

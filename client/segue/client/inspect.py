@@ -1,0 +1,190 @@
+"""What a run did, and what it waits for, whether or not a worker is alive.
+
+    for step in await segue.client.steps(client.get_workflow_handle("order-17")):
+        print(step.name, step.state, step.attempts, step.waiting_for)
+
+Everything comes from the Temporal server: the run's history, joined with what the server knows of its open steps and of
+the workers that poll its task queues. A worker is asked one thing only: where its code waits, when nothing is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
+from temporalio.client import WorkflowHandle
+from temporalio.converter import DataConverter, WorkflowSerializationContext
+
+from segue.client.events import payloads_in, run_error, steps_of, utc
+from segue.client.failures import Decoded
+from segue.client.history import History, attributes
+from segue.client.pending import joined, pending_payloads
+from segue.client.queues import queues_of
+from segue.client.records import Run, Step
+from segue.client.stack import located
+from segue.client.waiting import Waiting
+from segue.client.wording import one_line
+
+__all__ = ["run", "steps"]
+
+_QUERY_TIMEOUT: Final = timedelta(seconds=1)
+_RESULT_LIMIT: Final = 500
+
+
+async def steps(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | None = _QUERY_TIMEOUT) -> list[Step]:
+    """Return every step of a run in the order of their first events: the `steps` of `run`.
+
+    Raises:
+        RPCError: The server does not know the workflow, or cannot be reached.
+    """
+    return list((await run(handle, query_timeout=query_timeout)).steps)
+
+
+async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | None = _QUERY_TIMEOUT) -> Run:
+    """Return a run with its steps, what it waits for, and what is wrong with it.
+
+    The run is the handle's; a handle without a run id means the latest run of its workflow. Of a chain that continues
+    as new this is the last link: the others have run ids and histories of their own, see `continued_from_run_id`.
+
+    Local activities are seen once the workflow task that they are part of has completed, and an update once it has been
+    accepted: before that the server knows nothing of them.
+
+    Args:
+        handle: The workflow, from a client with the data converter that its payloads need. What cannot be decoded is
+            left out; everything else is told.
+        query_timeout: How long a worker may take to say where the run's code waits, when nothing else is open and a
+            worker polls. None never asks one.
+
+    Raises:
+        RPCError: The server does not know the workflow, or cannot be reached.
+    """
+    # The public describe() refuses a paused run, whose status the SDK does not know.
+    client = handle._client  # pyright: ignore[reportPrivateUsage]
+    described = await client.workflow_service.describe_workflow_execution(
+        DescribeWorkflowExecutionRequest(
+            namespace=client.namespace,
+            execution=WorkflowExecution(workflow_id=handle.id, run_id=handle.run_id or ""),
+        ),
+        retry=True,
+    )
+    # History is read second, so that it knows of everything that was described, and of the same run.
+    handle = client.get_workflow_handle(handle.id, run_id=described.workflow_execution_info.execution.run_id)
+    history = History()
+    async for event in handle.fetch_history_events():
+        history.feed(event)
+    context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=handle.id)
+    decoded = await _decode(client.data_converter.with_context(context), _payloads(history, described))
+    queues = await queues_of(client, history, described) if history.closed is None else ()
+    now = datetime.now(UTC)
+    waiting = Waiting(history=history, described=described, queues=queues, decoded=decoded, now=now)
+    found = [
+        dataclasses.replace(step, waiting_for=step.waiting_for or waiting.step(step)) if step.is_open else step
+        for step in joined(steps_of(history, now, decoded), described, decoded, now)
+    ]
+    if waiting.status == "running" and not waiting.task_pending and not any(step.is_open for step in found):
+        wait = _wait(history, now)
+        if wait is not None and query_timeout is not None and queues and queues[0].pollers:
+            wait = await located(handle, wait, query_timeout)
+        found += [wait] if wait is not None else []
+    return _run(waiting, tuple(found))
+
+
+def _run(waiting: Waiting, steps: tuple[Step, ...]) -> Run:
+    history, info = waiting.history, waiting.described.workflow_execution_info
+    started = attributes(history.started) if history.started is not None else None
+    closed = attributes(history.closed) if history.closed is not None else None
+    start_time = utc(history.started.event_time if history.started is not None else info.start_time)
+    close_time = utc(history.closed.event_time) if history.closed is not None else None
+    metadata = waiting.described.execution_config.user_metadata
+    summary = waiting.decoded(metadata.summary) if metadata.HasField("summary") else None
+    return Run(
+        workflow_id=info.execution.workflow_id,
+        run_id=info.execution.run_id,
+        type=info.type.name,
+        status=waiting.status,
+        summary=None if summary is None else str(summary),
+        task_queue=info.task_queue,
+        start_time=start_time,
+        close_time=close_time,
+        duration=max((close_time or waiting.now) - start_time, timedelta()),
+        steps=steps,
+        waiting_for=waiting.run(steps) if closed is None else None,
+        problems=tuple(waiting.problems(steps)) if closed is None else (),
+        result=_result(history, waiting.decoded),
+        error=run_error(history, waiting.decoded),
+        history_length=max(info.history_length, history.length),
+        history_size_bytes=info.history_size_bytes,
+        queues=waiting.queues,
+        parent_workflow_id=info.parent_execution.workflow_id or None,
+        first_run_id=started.first_execution_run_id or None if started is not None else None,
+        continued_from_run_id=started.continued_execution_run_id or None if started is not None else None,
+        continued_as_run_id=getattr(closed, "new_execution_run_id", None) or None,
+        cancel_requested=waiting.described.workflow_extended_info.cancel_requested,
+    )
+
+
+def _wait(history: History, now: datetime) -> Step | None:
+    """Return the step that stands for code waiting for a condition, None if the workflow's code has not run yet."""
+    if history.last_task is None:
+        return None
+    since = utc(history.last_task.event_time)
+    return Step(
+        id="wait",
+        kind="wait",
+        name="wait",
+        summary=None,
+        state="waiting",
+        scheduled_time=since,
+        duration=max(now - since, timedelta()),
+        # No event is its own, so it stands behind the last.
+        scheduled_event_id=history.length,
+        scheduled_task=history.last_task.event_id,
+        waiting_for="a signal, an update, or a condition",
+    )
+
+
+def _result(history: History, decoded: Decoded) -> str | None:
+    for payload in _result_payloads(history):
+        value = decoded(payload)
+        try:
+            return None if value is None else one_line(json.dumps(value, ensure_ascii=False), _RESULT_LIMIT)
+        except (TypeError, ValueError):
+            return one_line(repr(value), _RESULT_LIMIT)
+    return None
+
+
+def _result_payloads(history: History) -> Sequence[Payload]:
+    if history.closed is None or history.status != "completed":
+        return ()
+    payloads: Sequence[Payload] = attributes(history.closed).result.payloads
+    return payloads[:1]
+
+
+def _payloads(history: History, described: DescribeWorkflowExecutionResponse) -> Iterable[Payload]:
+    """Yield everything that must be decoded to tell of a run."""
+    yield from payloads_in(history)
+    yield from pending_payloads(described)
+    yield from _result_payloads(history)
+    if described.execution_config.user_metadata.HasField("summary"):
+        yield described.execution_config.user_metadata.summary
+
+
+async def _decode(converter: DataConverter, payloads: Iterable[Payload]) -> Decoded:
+    """Decode each different payload once. What cannot be decoded, for want of a key or a codec, is None."""
+    encoded = {payload.SerializeToString(deterministic=True): payload for payload in payloads}
+    values: dict[bytes, Any] = {}
+
+    async def decode(key: bytes, payload: Payload) -> None:
+        try:
+            values[key] = (await converter.decode([payload]))[0]
+        except Exception:  # a codec may raise anything, and a listing with a gap is better than none
+            values[key] = None
+
+    await asyncio.gather(*(decode(key, payload) for key, payload in encoded.items()))
+    return lambda payload: values.get(payload.SerializeToString(deterministic=True))

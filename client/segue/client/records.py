@@ -1,0 +1,245 @@
+"""What is known of a run and of each of its steps: plain, typed, frozen values.
+
+`segue.client.steps` and `segue.client.run` make them; `draw` and `table` show them. As JSON:
+
+    pydantic.TypeAdapter(Run).dump_json(run)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from segue.client.wording import one_line
+
+__all__ = ["OPEN", "Error", "Kind", "Run", "State", "Status", "Step", "TaskQueue"]
+
+Kind = Literal[
+    "activity",
+    "local_activity",
+    "child_workflow",
+    "timer",
+    "wait",
+    "signal",
+    "update",
+    "external_signal",
+    "external_cancel",
+    "nexus_operation",
+]
+"""What a step is. `signal` and `update` were received; `external_signal` and `external_cancel` were sent to another
+workflow. `wait` stands for workflow code that waits for a condition, which leaves no event."""
+
+State = Literal[
+    "scheduled",
+    "running",
+    "backing_off",
+    "waiting",
+    "paused",
+    "cancel_requested",
+    "completed",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "terminated",
+    "abandoned",
+]
+"""Where a step is. `backing_off` is between two attempts; `abandoned` was open when its run closed. A timer is
+`cancelled` when what it bounded came first, as when the condition of a `wait_condition` with a timeout comes true."""
+
+OPEN: Final[frozenset[State]] = frozenset(
+    {"scheduled", "running", "backing_off", "waiting", "paused", "cancel_requested"}
+)
+"""The states of a step that has not closed."""
+
+Status = Literal[
+    "running", "paused", "completed", "failed", "cancelled", "terminated", "continued_as_new", "timed_out", "unknown"
+]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Error:
+    """Why a step or a run failed. `str(error)` says it on one line.
+
+    Attributes:
+        type: Type of the failure, such as `HTTPStatusError`; `TimeoutError` for Temporal's timeouts.
+        message: Its message, whole.
+        cause: The innermost cause on one line, None if the failure has no cause.
+    """
+
+    type: str
+    message: str
+    cause: str | None = None
+
+    def __str__(self) -> str:
+        if self.cause is not None and self.type in _WRAPPERS:
+            return self.cause
+        message = one_line(self.message)
+        line = f"{self.type}: {message}" if message and message != self.type else self.type
+        return line if self.cause is None or self.cause in line else f"{line} (caused by {self.cause})"
+
+
+# Failures that only say where another failure happened.
+_WRAPPERS: Final = frozenset({"ActivityError", "ChildWorkflowError", "NexusOperationError"})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step of a run, as operators see it.
+
+    Attributes:
+        id: Activity id, child workflow id, timer id or update id; for what has none, `kind-` and its first event's id.
+        kind: What it is.
+        name: Type of the activity, child or operation; name of the signal or update; a timer's summary.
+        summary: What tells it from others of its name; None if nothing does, or if it cannot be decoded here.
+        state: Where it is.
+        attempts: Attempts made, the one under way included; 0 for what is not attempted, such as a timer.
+        maximum_attempts: Bound on them; 0 for none.
+        scheduled_time: When the workflow asked for it; for a signal or update, when it arrived. UTC, as all times.
+        started_time: When its last attempt started.
+        closed_time: When it ended. A local activity's is the latest moment that history allows.
+        duration: From scheduled to closed, or until now: with queueing, every attempt, and the waits between them.
+        queue_delay: How long the first attempt waited for a worker, or the running one if later; None if unknown.
+        error: Why it failed; while it is open, why its last attempt did.
+        retry_state: Why it was not tried again, in Temporal's words, such as `maximum_attempts_reached`.
+        next_attempt_time: When the next attempt is due, while it is backing off.
+        fire_time: When a timer fires.
+        task_queue: The queue that it was sent to.
+        identity: The worker of its last attempt; for a signal or update, who sent it.
+        waiting_for: What an open step waits for, as in "attempt 3 in 4 s: ReadTimeout: ..." or "until ...".
+        workflow_id: The other workflow, for a child and for what was sent to or came from a workflow.
+        run_id: The run of a child, once it has started.
+        last_heartbeat_time: When the running attempt last reported progress.
+        heartbeat_details: What it reported; empty if it cannot be decoded here.
+        input_bytes: Size of its arguments as stored.
+        result_bytes: Size of its result as stored.
+        scheduled_event_id: First event of the step; steps are listed in its order.
+        closed_event_id: Last event of the step.
+        scheduled_task: Event id of the completed workflow task that asked for it; None for what came from outside.
+        observed_task: Event id of the completed workflow task that first knew how it ended, None if none does yet.
+            Steps scheduled by that task may follow from this one.
+        parent_event_id: First event of the signal or update whose handler asked for it; None for the run itself.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    summary: str | None
+    state: State
+    scheduled_time: datetime
+    duration: timedelta
+    scheduled_event_id: int
+    attempts: int = 0
+    maximum_attempts: int = 0
+    started_time: datetime | None = None
+    closed_time: datetime | None = None
+    queue_delay: timedelta | None = None
+    error: Error | None = None
+    retry_state: str | None = None
+    next_attempt_time: datetime | None = None
+    fire_time: datetime | None = None
+    task_queue: str | None = None
+    identity: str | None = None
+    waiting_for: str | None = None
+    workflow_id: str | None = None
+    run_id: str | None = None
+    last_heartbeat_time: datetime | None = None
+    heartbeat_details: Sequence[Any] = ()
+    input_bytes: int = 0
+    result_bytes: int = 0
+    closed_event_id: int | None = None
+    scheduled_task: int | None = None
+    observed_task: int | None = None
+    parent_event_id: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the step may still change."""
+        return self.state in OPEN
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TaskQueue:
+    """A task queue that a run depends on, and who serves it.
+
+    Attributes:
+        name: Its name.
+        type: What it carries.
+        pollers: Identities of the workers that poll it. A worker that was killed is counted for up to 75 seconds,
+            one that stopped in good order is not.
+        last_poll_time: When anybody last asked it for a task, at most five minutes back; None if nobody did.
+        backlog: About how many tasks wait in it.
+        rate_limited: Whether its rate limit holds tasks back.
+    """
+
+    name: str
+    type: Literal["workflow", "activity"]
+    pollers: tuple[str, ...] = ()
+    last_poll_time: datetime | None = None
+    backlog: int = 0
+    rate_limited: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run of a workflow: what it did, what it waits for, and what is wrong with it.
+
+    Attributes:
+        workflow_id: Id of the workflow.
+        run_id: Id of this run.
+        type: Type of the workflow.
+        status: Status of the run, as it was when its history was read.
+        summary: Its static summary; None if it has none, or if it cannot be decoded here.
+        task_queue: The queue of its workflow tasks.
+        start_time: When it started, UTC.
+        close_time: When it closed, None while it is open.
+        duration: From start to close, or until now.
+        steps: Its steps, in the order of their first events.
+        waiting_for: What an open run waits for, on one line; None if nothing.
+        problems: What an operator may have to act on, the gravest first: a workflow task that keeps failing, a task
+            queue that no worker polls, a history near the server's limit.
+        result: The start of its result as JSON; None if it has none, or if it cannot be decoded here.
+        error: Why it failed.
+        history_length: Number of events.
+        history_size_bytes: Size of the events.
+        queues: The task queues that an open run depends on now, its own first.
+        parent_workflow_id: The workflow that started it as its child.
+        first_run_id: First run of the chain that this run continues: as new, by retry, by schedule.
+        continued_from_run_id: The run before it in that chain.
+        continued_as_run_id: The run after it.
+        cancel_requested: Whether somebody asked it to cancel.
+    """
+
+    workflow_id: str
+    run_id: str
+    type: str
+    status: Status
+    task_queue: str
+    start_time: datetime
+    duration: timedelta
+    steps: tuple[Step, ...]
+    summary: str | None = None
+    close_time: datetime | None = None
+    waiting_for: str | None = None
+    problems: tuple[str, ...] = ()
+    result: str | None = None
+    error: Error | None = None
+    history_length: int = 0
+    history_size_bytes: int = 0
+    queues: tuple[TaskQueue, ...] = ()
+    parent_workflow_id: str | None = None
+    first_run_id: str | None = None
+    continued_from_run_id: str | None = None
+    continued_as_run_id: str | None = None
+    cancel_requested: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run may still change."""
+        return self.status in ("running", "paused", "unknown")
+
+    @property
+    def children(self) -> tuple[Step, ...]:
+        """Its child workflows."""
+        return tuple(step for step in self.steps if step.kind == "child_workflow")

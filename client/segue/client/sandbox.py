@@ -1,0 +1,162 @@
+"""The workflow sandbox, with what need not be imported anew for every run passed through, and a detour spared.
+
+The sandbox imports a workflow's module again for each run, so that no run sees another's state. Models, activities and
+Segue's own modules hold no such state, and importing them again is half of what a short workflow costs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import pydantic
+from temporalio.converter import DataConverter, SerializationContext, StorageDriverStoreContext
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher
+from temporalio.workflow import Info
+
+from segue.activities.system import system_of
+
+__all__ = ["sandbox"]
+
+# Modules that workflows share with the process, each because importing it anew for every run costs much and wins
+# nothing: they hold no state that a run could change.
+_PASSED_THROUGH: Final = (
+    "segue.activities",
+    "segue.client",
+    "segue.workflows.interceptor",
+    "segue.workflows.options",
+    "segue.workflows.steps",
+    "segue.workflows.summary",
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "typing_extensions",
+    "typing_inspection",
+    "opentelemetry",
+    # A system declares its errors with httpx's classes, and httpx cannot be imported in the sandbox. What it does to
+    # the network is withheld below.
+    "httpx",
+)
+# What Temporal's decorators leave on a workflow's run method and handlers.
+_HANDLER_MARKS: Final = (
+    "__temporal_workflow_run",
+    "__temporal_signal_definition",
+    "__temporal_query_definition",
+    "_defn",
+)
+_HTTPX_CALLS: Final = (
+    "get",
+    "post",
+    "put",
+    "patch",
+    "delete",
+    "head",
+    "options",
+    "request",
+    "stream",
+    "Client",
+    "AsyncClient",
+)
+
+
+def sandbox(
+    runner: WorkflowRunner | None,
+    converter: DataConverter | None,
+    workflows: Iterable[type],
+    activities: Iterable[Callable[..., Any]],
+) -> WorkflowRunner | None:
+    """Return the sandbox with Segue's modules and the workflows' models passed through; any other runner as it is."""
+    if not isinstance(runner, SandboxedWorkflowRunner):
+        return runner
+    workflows = list(workflows)
+    sandboxed = {cls.__module__ for cls in workflows}
+    shared = {module for module in _modules(workflows, activities) if module not in sandboxed}
+    restrictions = runner.restrictions.with_passthrough_modules(*_PASSED_THROUGH, *shared)
+    withheld = SandboxMatcher(children={"httpx": SandboxMatcher(use=set(_HTTPX_CALLS), only_runtime=True)})
+    restrictions = dataclasses.replace(
+        restrictions, invalid_module_members=restrictions.invalid_module_members | withheld
+    )
+    if type(runner) is not SandboxedWorkflowRunner or converter is None or _needs_context(converter):
+        return dataclasses.replace(runner, restrictions=restrictions)
+    return DirectSandboxedWorkflowRunner(restrictions=restrictions, runner_class=runner.runner_class)
+
+
+def _needs_context(converter: DataConverter) -> bool:
+    return converter.payload_codec is not None or converter.external_storage is not None
+
+
+class DirectSandboxedWorkflowRunner(SandboxedWorkflowRunner):
+    """The sandbox for workers whose payloads need no context, because no codec and no storage would look at it.
+
+    For each payload of each command the SDK asks the workflow instance, four times over, in which context to encode
+    it, and each question enters the sandbox. In a wide fan-out that is a quarter of the worker's CPU. Without a codec
+    and without external storage nobody uses the answer, so it is given here, at once.
+    """
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """See base class."""
+        return _Direct(super().create_instance(det))
+
+
+class _Direct(WorkflowInstance):
+    def __init__(self, sandboxed: WorkflowInstance) -> None:
+        self._sandboxed = sandboxed
+
+    def activate(self, act: Any) -> Any:
+        return self._sandboxed.activate(act)
+
+    def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
+        return None
+
+    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
+        return _NO_CONTEXT
+
+    def get_info(self) -> Info:
+        return self._sandboxed.get_info()
+
+    def get_thread_id(self) -> int | None:
+        return self._sandboxed.get_thread_id()
+
+
+_NO_CONTEXT: Final = StorageDriverStoreContext(target=None)
+
+
+def _modules(workflows: Iterable[type], activities: Iterable[Callable[..., Any]]) -> Iterable[str]:
+    """Yield the modules of activities that belong to a system, and of the models that workflows take and return."""
+    for fn in activities:
+        if system_of(fn) is not None:
+            yield from _own(fn)
+    functions = [
+        member
+        for cls in workflows
+        for _, member in inspect.getmembers(cls, inspect.isfunction)
+        if any(hasattr(member, mark) for mark in _HANDLER_MARKS)
+    ]
+    for fn in [*activities, *functions]:
+        try:
+            hints = typing.get_type_hints(fn)
+        except Exception:  # a hint that only a type checker can resolve
+            continue
+        for hint in hints.values():
+            for cls in _classes(hint):
+                yield from _own(cls)
+
+
+def _own(thing: Any) -> Iterable[str]:
+    module: str = getattr(thing, "__module__", "")
+    # A script's own module holds everything at once, and builtins need no leave.
+    if module and module not in ("__main__", "builtins"):
+        yield module
+
+
+def _classes(hint: Any) -> Iterable[type]:
+    if isinstance(hint, type) and not typing.get_args(hint):
+        if isinstance(hint, type) and (issubclass(hint, pydantic.BaseModel) or dataclasses.is_dataclass(hint)):
+            yield hint
+        return
+    for argument in typing.get_args(hint):
+        yield from _classes(argument)
