@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from segue.workers.discover import discover
 from segue.workers.run import run
+from segue.workers.server import DevServer, DevServerError, dev_server
 
-__all__ = ["run"]
+__all__ = ["DevServer", "DevServerError", "dev_server", "discover", "run"]

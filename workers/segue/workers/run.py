@@ -15,13 +15,13 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from temporalio.client import Client
-from temporalio.worker import Worker
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.worker import Worker
 
-from segue.activities.system import activity_name, system_of
-from segue.client import plugin
+# What takes long to import is imported where it is used: `segue --help` imports this module.
 
 __all__ = ["GRACE", "defaults", "run", "worker"]
 
@@ -45,6 +45,8 @@ def worker(
     **options: Any,
 ) -> Worker:
     """Return a worker with Segue's defaults; `run` runs it. The arguments are those of `run`."""
+    from temporalio.worker import Worker
+
     activities = list(activities)
     if systems := list(only):
         task_queue, workflows, activities = _only(client, systems, task_queue, workflows, activities)
@@ -94,6 +96,8 @@ async def run(
     Raises:
         ValueError: `only` names a system that has no task queue of its own, or that no activity belongs to.
     """
+    from segue.client import plugin
+
     serving = worker(
         client,
         task_queue=task_queue,
@@ -127,6 +131,9 @@ def _only(
     activities: Sequence[Callable[..., Any]],
 ) -> tuple[str, Sequence[type], list[Callable[..., Any]]]:
     """Return the task queue, workflows and activities that are left for a process that serves only some systems."""
+    from segue.activities.system import activity_name, system_of
+    from segue.client import plugin
+
     catalogue = next((p for p in client.config()["plugins"] if isinstance(p, plugin.SeguePlugin)), None)
     if catalogue is None:
         raise ValueError("only= needs a client with SeguePlugin: use segue.client.connect()")
