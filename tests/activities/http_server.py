@@ -161,12 +161,33 @@ class Server:
         self.connections = 0
         self._acts: dict[str, list[Act]] = {}
         self._closing = asyncio.Event()
+        self._arrival = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listening: asyncio.Server | None = None
 
     def on(self, path: str, *acts: Act) -> str:
         """Say what requests to a path get, one act each, the last one for ever. Return the path's URL."""
         self._acts[path] = list(acts)
         return self.url + path
+
+    async def received(self, count: int) -> None:
+        """Wait until so many requests have arrived."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: len(self.requests) >= count)
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self._listening = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Stop listening, and drop every connection."""
+        assert self._listening is not None
+        self._listening.close()
+        self._closing.set()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -176,17 +197,19 @@ class Server:
         number = self.connections
         try:
             while (request := await _receive(reader, number)) is not None:
-                self.requests.append(request)
+                async with self._arrival:
+                    self.requests.append(request)
+                    self._arrival.notify_all()
                 acts = self._acts.get(request.path) or [answer(404, f"no act for {request.path}")]
                 act = acts.pop(0) if len(acts) > 1 else acts[0]
                 if not await act(Exchange(request, reader, writer, self._closing)):
                     break
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
 
@@ -194,16 +217,11 @@ class Server:
 async def serve() -> AsyncGenerator[Server, None]:
     """A server on a free port of loopback."""
     server = Server()
-    listening = await asyncio.start_server(server._connected, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    await server.start()
     try:
         yield server
     finally:
-        listening.close()
-        server._closing.set()
-        for task in list(server._tasks):
-            task.cancel()
-        await asyncio.gather(*server._tasks, return_exceptions=True)
+        await server.stop()
 
 
 async def _receive(reader: asyncio.StreamReader, connection: int) -> Received | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
@@ -135,9 +135,9 @@ class HttpConnector:
             """Return the object that a URL's content was written to."""
             return await self._download(request)
 
-        self.request: Callable[[HttpRequest], Awaitable[HttpResponse]] = request
-        self.request_json: Callable[[HttpRequest], Awaitable[Any]] = request_json
-        self.download: Callable[[DownloadRequest], Awaitable[Download]] = download
+        self.request: Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]] = request
+        self.request_json: Callable[[HttpRequest], Coroutine[Any, Any, Any]] = request_json
+        self.download: Callable[[DownloadRequest], Coroutine[Any, Any, Download]] = download
         self.activities: list[Callable[..., Any]] = []
         if system is not None:
             prefix = name or system.name

@@ -39,7 +39,7 @@ async def in_time(outgoing: Outgoing, timeout: timedelta | None) -> AsyncGenerat
         else:
             whose = "what start_to_close_timeout leaves it" if left else "the default timeout"
         raise RequestTimeout(
-            f"{outgoing.method} {shown(outgoing.url)}: not done within {limit.total_seconds():g} s, {whose}"
+            f"{outgoing.method} {shown(outgoing.url)}: not done within {round(limit.total_seconds(), 2):g} s, {whose}"
         ) from None
 
 

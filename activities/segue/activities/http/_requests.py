@@ -9,6 +9,7 @@ to put it into a history.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -132,8 +133,8 @@ class _Addressed(BaseModel):
     def _without_credentials(cls, url: str) -> str:
         try:
             parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise ValueError(f"is not a URL: {error}") from None
+        except httpx.InvalidURL:
+            raise ValueError("is not a URL") from None
         if parsed.userinfo:
             raise ValueError("must not hold a user name or password: give the header Authorization, by SecretRef")
         if parsed.scheme and parsed.scheme not in ("http", "https"):
@@ -240,12 +241,12 @@ class HttpResponse(BaseModel):
         headers = {name: value for name, value in response.headers.items() if name not in cls._LEFT_OUT}
         content = response.content
         encoding = response.charset_encoding or "utf-8"
-        try:
+        text = None
+        with contextlib.suppress(LookupError, UnicodeError):
             text = content.decode(encoding)
-            faithful_text = text.encode(encoding) == content
-        except (UnicodeError, LookupError):
-            text, faithful_text = "", False
-        if not faithful_text:
+            # Only text from which the same bytes can be had back.
+            text = text if text.encode(encoding) == content else None
+        if text is None:
             return cls(status=response.status_code, headers=headers, binary=content, elapsed=elapsed)
         return cls(status=response.status_code, headers=headers, text=text, encoding=encoding, elapsed=elapsed)
 
