@@ -110,7 +110,13 @@ async def _sent(client: httpx.AsyncClient, outgoing: Outgoing, resend: int) -> A
         request = client.build_request(
             outgoing.method, outgoing.url, headers=headers, content=outgoing.content, timeout=outgoing.timeout
         )
-        response = await client.send(request, stream=True)
+        try:
+            response = await client.send(request, stream=True)
+        except httpx.InvalidURL as error:
+            # httpx reads the location even where it does not follow it.
+            raise RedirectRefused(
+                f"{outgoing.method} {shown(outgoing.url)} was redirected to no URL: {error}"
+            ) from None
         try:
             span.set_attribute("http.response.status_code", response.status_code)
             span.set_attribute("network.protocol.version", response.http_version.removeprefix("HTTP/"))
@@ -152,12 +158,8 @@ def _span(outgoing: Outgoing, resend: int) -> Generator[trace.Span, None, None]:
 
 def _redirected(outgoing: Outgoing, status: int, location: str) -> Outgoing:
     """Return the request that a redirect asks for (RFC 9110 15.4), less what must not go there."""
-    try:
-        url = outgoing.url.join(location)
-    except httpx.InvalidURL as error:
-        raise RedirectRefused(f"{outgoing.method} {shown(outgoing.url)} was redirected to no URL: {error}") from None
     # A user name and password in it would be sent as credentials.
-    url = url.copy_with(username=None, password=None)
+    url = outgoing.url.join(location).copy_with(username=None, password=None)
     if url.scheme not in _DEFAULT_PORTS or not url.host:
         raise RedirectRefused(
             f"{outgoing.method} {shown(outgoing.url)} was redirected to {shown(url)}, which is not http or https"
