@@ -16,8 +16,8 @@ Needs `pip install "segue[objects]"`.
 
 from __future__ import annotations
 
-from segue.activities.objects.address import ROOT_VARIABLE, InvalidObjectUrl, ObjectPrefix, ObjectUrl, join
-from segue.activities.objects.errors import (
+from segue.activities.objects._address import ROOT_VARIABLE, InvalidObjectUrl, ObjectPrefix, ObjectUrl, join
+from segue.activities.objects._errors import (
     ObjectChanged,
     ObjectExists,
     ObjectNotFound,
@@ -25,9 +25,9 @@ from segue.activities.objects.errors import (
     ObjectsUnavailable,
     ObjectTooLarge,
 )
-from segue.activities.objects.listing import ObjectPage
-from segue.activities.objects.reading import ObjectRef, checksum, info, read, stream
-from segue.activities.objects.steps import (
+from segue.activities.objects._listing import ObjectPage
+from segue.activities.objects._reading import ObjectRef, checksum, info, read, stream
+from segue.activities.objects._steps import (
     MAXIMUM_READ_BYTES,
     ChecksumObject,
     CopyObject,
@@ -45,8 +45,8 @@ from segue.activities.objects.steps import (
     system,
     write_object,
 )
-from segue.activities.objects.store import forget_stores
-from segue.activities.objects.writing import delete, write
+from segue.activities.objects._store import forget_stores
+from segue.activities.objects._writing import delete, write
 
 __all__ = [
     # requests and results

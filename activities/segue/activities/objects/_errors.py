@@ -95,6 +95,7 @@ STORE_ERRORS: Final[dict[str, type[ObjectNotFound | ObjectRefused | ObjectsUnava
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>|\"code\"\s*:\s*\"(\w{1,60})\"")
+_MESSAGE = re.compile(r"<Message>([^<]{1,200})")
 _RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 # S3 answers 400 to a body that came too slowly; another attempt may be faster.
 _RETRYABLE_CODES = frozenset({"RequestTimeout", "SlowDown", "RequestTimeTooSkewed", "InternalError"})
@@ -102,6 +103,8 @@ _TERMINAL_ERRNOS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 )
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_HTTP_KIND = re.compile(r"HttpError \{\s+kind: (\w+)")
+_DETAIL = re.compile(r"\b(?:message|error): \"([^\"]*)\"")
 # A signed URL carries its credential in the query.
 _QUERY = re.compile(r"\?[^\s)>,]*")
 _MAXIMUM_REASON = 300
@@ -134,6 +137,8 @@ def translated(action: str, url: str) -> Generator[None]:
 
 def _translation(action: str, url: str, error: Exception) -> Exception:
     cls = STORE_ERRORS.get(type(error).__name__)
+    if cls is None and (status := _STATUS.search(str(error))) and status[1] == "404":
+        cls = ObjectNotFound  # obstore calls it generic where there is no object, as in a listing
     if cls is ObjectNotFound:
         return ObjectNotFound(_missing(action, url, error), url)
     if cls is None:
@@ -158,15 +163,21 @@ def _code(text: str) -> str | None:
 
 
 def _missing(action: str, url: str, error: Exception) -> str:
-    what = "there is no such bucket" if _code(str(error)) == "NoSuchBucket" else "there is no such object"
-    return f"Cannot {action} object {url!r}: {what}"
+    bucket = action == "list" or _code(str(error)) in ("NoSuchBucket", "ContainerNotFound")
+    return f"Cannot {action} object {url!r}: there is no such {'bucket' if bucket else 'object'}"
 
 
 def _reason(error: Exception) -> str:
     """Return one line of a store's error that holds no signed URL: its status and name if it has any."""
     text = str(error)
     if status := _STATUS.search(text):
-        code = _code(text)
-        return f"the store answered {status[1]}{f' {code}' if code else ''}"
-    line = text.partition("\n")[0].rpartition(" - ")[2]
+        words = [status[1], _code(text)]
+        if message := _MESSAGE.search(text):
+            words.append(f"({message[1]})")
+        return f"the store answered {' '.join(filter(None, words))}"
+    line, _, debug = text.partition("\n")
+    line = line.rpartition(" - ")[2]
+    # The first line of a failed request says only that it failed; how is in the debug text below it.
+    if how := [match[1] for pattern in (_HTTP_KIND, _DETAIL) if (match := pattern.search(debug))]:
+        line = f"{line} ({': '.join(how)})"
     return _QUERY.sub("?...", line)[:_MAXIMUM_REASON]

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 from pydantic import BaseModel, ConfigDict
 
-from segue.activities.objects.address import Address, InvalidObjectUrl, is_in_progress
-from segue.activities.objects.errors import translated
-from segue.activities.objects.local import confine
-from segue.activities.objects.reading import ObjectRef
-from segue.activities.objects.store import store_of
+from segue.activities.objects._address import Address, InvalidObjectUrl, is_in_progress
+from segue.activities.objects._errors import translated
+from segue.activities.objects._local import confine
+from segue.activities.objects._reading import ObjectRef
+from segue.activities.objects._store import store_of
 
 __all__ = ["ObjectPage", "page"]
 

@@ -21,8 +21,8 @@ from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
-from segue.activities.objects.address import Address
-from segue.activities.objects.errors import ObjectRefused, translated
+from segue.activities.objects._address import Address
+from segue.activities.objects._errors import ObjectRefused, translated
 
 __all__ = ["Staged", "confine"]
 

@@ -3,7 +3,7 @@
     async for chunk in objects.stream(ref): ...                       # refuses content that is not ref's
     data = await objects.read(ref, maximum_bytes=1_000_000)
 
-These are for the code of activities. Workflows use the steps of `segue.activities.objects.steps`.
+These are for the code of activities. Workflows use the steps of `segue.activities.objects`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from segue.activities.objects.address import Address, ObjectUrl
-from segue.activities.objects.errors import ObjectChanged, ObjectsUnavailable, ObjectTooLarge, translated
-from segue.activities.objects.local import confine
-from segue.activities.objects.store import store_of
+from segue.activities.objects._address import Address, ObjectUrl
+from segue.activities.objects._errors import ObjectChanged, ObjectsUnavailable, ObjectTooLarge, translated
+from segue.activities.objects._local import confine
+from segue.activities.objects._store import store_of
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -37,8 +37,8 @@ class ObjectRef(BaseModel):
         size_bytes: Size of the content.
         sha256: Digest of the content in hexadecimal digits; None where the content was not read.
         etag: The store's tag of this version.
-        content_type: Media type as the store has it. A local folder keeps none, so there it is the one given with the
-            write, else the one that the key's extension suggests.
+        content_type: Media type as the store has it; None in lists. A local folder keeps none, so there it is the one
+            given with the write, else that of the key's extension.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -171,9 +171,9 @@ async def stat(address: Address) -> ObjectRef:
         return _ref(address, await obstore.get_async(store, address.key, options={"head": True}))
 
 
-def guessed_type(key: str) -> str | None:
-    """Return the media type that a key's extension suggests."""
-    return _types().guess_type(key.rpartition("/")[2])[0]
+def guessed_type(key: str) -> str:
+    """Return the media type that a key's extension suggests, by default that of any bytes."""
+    return _types().guess_type(key.rpartition("/")[2])[0] or "application/octet-stream"
 
 
 def _ref(address: Address, result: GetResult) -> ObjectRef:

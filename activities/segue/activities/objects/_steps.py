@@ -18,10 +18,10 @@ from temporalio import activity
 
 from segue.activities.errors import Terminal
 from segue.activities.heartbeat import progress
-from segue.activities.objects.address import ObjectPrefix, ObjectUrl
-from segue.activities.objects.listing import ObjectPage, page
-from segue.activities.objects.reading import ObjectRef, Reading
-from segue.activities.objects.writing import delete, write
+from segue.activities.objects._address import ObjectPrefix, ObjectUrl
+from segue.activities.objects._listing import ObjectPage, page
+from segue.activities.objects._reading import ObjectRef, Reading
+from segue.activities.objects._writing import delete, write
 from segue.activities.policy import Policy
 from segue.activities.system import System
 
@@ -69,7 +69,7 @@ class WriteObject(_Request):
         text: The content, as text (written as UTF-8), or
         data: the content, as bytes.
         if_absent: Replace nothing: other content under this URL is a terminal error.
-        content_type: Media type; by default by the key's extension.
+        content_type: Media type; by default that of the key's extension.
         sha256: What the content must be, in hexadecimal digits; if it is not, nothing is written.
     """
 

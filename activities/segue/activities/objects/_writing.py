@@ -2,7 +2,7 @@
 
     ref = await objects.write("s3://reports/2026/q1.csv", rows())     # bytes, text, or an async iterable of bytes
 
-For the code of activities. Workflows use the steps of `segue.activities.objects.steps`.
+For the code of activities. Workflows use the steps of `segue.activities.objects`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import secrets
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final
 
-from segue.activities.objects.address import Address
-from segue.activities.objects.errors import (
+from segue.activities.objects._address import Address
+from segue.activities.objects._errors import (
     ObjectChanged,
     ObjectExists,
     ObjectNotFound,
@@ -22,9 +22,9 @@ from segue.activities.objects.errors import (
     ObjectsUnavailable,
     translated,
 )
-from segue.activities.objects.local import Staged, confine
-from segue.activities.objects.reading import ObjectRef, checksum, guessed_type, stat
-from segue.activities.objects.store import PART_BYTES, store_of, upload
+from segue.activities.objects._local import Staged, confine
+from segue.activities.objects._reading import ObjectRef, checksum, guessed_type, stat
+from segue.activities.objects._store import PART_BYTES, store_of, upload
 
 __all__ = ["delete", "write"]
 
@@ -48,7 +48,7 @@ async def write(
         url: Where to; an object that is there is replaced.
         data: The content. Text becomes UTF-8. An iterable is taken piece by piece, in memory of about 50 MB at most.
         if_absent: Replace nothing: other content under this URL is an error. S3 takes up to 5 GiB so.
-        content_type: Media type; by default by the key's extension.
+        content_type: Media type; by default that of the key's extension, else application/octet-stream.
         sha256: What the content must be, in hexadecimal digits; if it is not, nothing is written.
 
     Raises:
@@ -58,12 +58,7 @@ async def write(
     """
     address = Address.parse(url)
     confine(address)
-    writing = _Writing(
-        address,
-        if_absent,
-        content_type or guessed_type(address.key) or ("text/plain; charset=utf-8" if isinstance(data, str) else None),
-        sha256,
-    )
+    writing = _Writing(address, if_absent, content_type or guessed_type(address.key), sha256)
     chunks = _chunks(data)
     return await (writing.to_file(chunks) if address.scheme == "file" else writing.to_store(chunks))
 
@@ -80,7 +75,7 @@ async def delete(url: str) -> None:
 class _Writing:
     """One write: where to, on which condition, and what the content must be."""
 
-    def __init__(self, address: Address, if_absent: bool, content_type: str | None, sha256: str | None) -> None:
+    def __init__(self, address: Address, if_absent: bool, content_type: str, sha256: str | None) -> None:
         self.address = address
         self.if_absent = if_absent
         self.content_type = content_type
@@ -115,7 +110,7 @@ class _Writing:
 
         if self.if_absent:
             return await self._create_large(content())
-        return self._ref(await upload(self.address, content(), self._attributes()))
+        return self._ref(await upload(self.address, self.address.key, content(), self._attributes()))
 
     async def _put(self, data: bytes) -> ObjectRef:
         """Write content that fits in one request."""
@@ -150,7 +145,7 @@ class _Writing:
             return await self._settled()
         staged = self.address.at(f"{self.address.key}#{secrets.randbelow(10**16):016}")
         try:
-            await upload(staged, content, self._attributes())
+            await upload(self.address, staged.key, content, self._attributes())
             store = store_of(self.address, "copy", content_type=self.content_type)
             import obstore
             from obstore.exceptions import AlreadyExistsError
@@ -203,7 +198,7 @@ class _Writing:
         raise ObjectExists(f"Object {url!r} exists with other content, and is not to be replaced (if_absent)", url)
 
     def _attributes(self) -> dict[str, str]:
-        return {"Content-Type": self.content_type} if self.content_type else {}
+        return {"Content-Type": self.content_type}
 
     def _ref(self, etag: str | None) -> ObjectRef:
         return ObjectRef(

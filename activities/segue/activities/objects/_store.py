@@ -10,8 +10,8 @@ from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from segue.activities.objects.address import Address, Scheme
-from segue.activities.objects.errors import translated
+from segue.activities.objects._address import Address, Scheme
+from segue.activities.objects._errors import translated
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -88,8 +88,8 @@ class _Abandoned(Exception):
     """The upload's content will never be complete."""
 
 
-async def upload(address: Address, chunks: AsyncIterable[bytes], attributes: dict[str, str]) -> str | None:
-    """Upload content in parts, all or nothing, and return its entity tag.
+async def upload(address: Address, key: str, chunks: AsyncIterable[bytes], attributes: dict[str, str]) -> str | None:
+    """Upload content in parts, all or nothing, under a key in the address's bucket. Return its entity tag.
 
     The chunks are pulled in the caller's task, so that their errors and its cancellation are the caller's; obstore gets
     them through a queue, and on either is made to abort the upload, whose parts would else be kept and charged for.
@@ -108,7 +108,7 @@ async def upload(address: Address, chunks: AsyncIterable[bytes], attributes: dic
     async def put() -> str | None:
         result = await obstore.put_async(
             store,
-            address.key,
+            key,
             feed(),
             attributes=attributes,
             use_multipart=True,
