@@ -138,7 +138,7 @@ def classify(error: BaseException, system: System | None = None) -> BaseExceptio
     if isinstance(error, HTTP_TERMINAL):
         return _rewritten(error, str(error), (), type=kind, terminal=True)
     if isinstance(error, pydantic.ValidationError):
-        return _rewritten(error, _validation_message(error), (), type=VALIDATION, terminal=True)
+        return _rewritten(error, describe(error), (), type=VALIDATION, terminal=True)
     return _rewritten(error, str(error) or kind, (), type=kind, terminal=False)
 
 
@@ -194,7 +194,7 @@ def _http_status(error: httpx.HTTPStatusError, declared: bool | None) -> Applica
     )
 
 
-def _validation_message(error: pydantic.ValidationError) -> str:
+def describe(error: pydantic.ValidationError) -> str:
     """Say which fields are wrong and how, without repeating the input, which may be secret or large."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     shown = [

@@ -59,7 +59,7 @@ def check(value: Any, hint: Any = None, path: str = "") -> None:
     Raises:
         PayloadError: Names the path within the value, what is there, and what to do.
     """
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind in _ATOMS:
         return
     if kind is float:
@@ -116,7 +116,7 @@ def accept(value: Any, hint: Any) -> None:
 
 def unserializable(value: Any, path: str = "") -> str | None:
     """Return where a value holds something that has no JSON form and what that is, as a phrase; None if nowhere."""
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind in _ATOMS and kind is not bytes:
         return None
     parts: Iterable[tuple[str, Any]] = ()
@@ -259,7 +259,7 @@ def _obvious(value: Any, hint: Any) -> bool:
         return True
     if value is None:
         return types.NoneType in _classes(hint)
-    kind = type(value)
+    kind: type[Any] = type(value)
     for cls in _classes(hint):
         # The sandbox imports some modules anew for every run: the same class may stand there twice.
         if kind is cls or (kind.__qualname__ == cls.__qualname__ and kind.__module__ == cls.__module__):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ def observe(details: Sequence[Any]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def beating() -> AsyncIterator[None]:
+async def beating() -> AsyncGenerator[None]:
     """Heartbeat in the background for as long as the block runs, if the step has a heartbeat timeout."""
     info = activity.info()
     if not info.heartbeat_timeout or info.is_local:

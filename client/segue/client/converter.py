@@ -116,12 +116,12 @@ class SeguePayloadConverter(CompositePayloadConverter):
             total += len(payloads[-1].data)
         if self.size_limit is not None and total > self.size_limit:
             largest = max(range(len(payloads)), key=lambda index: len(payloads[index].data))
-            error = PayloadError(
+            oversized = PayloadError(
                 f"the value is {len(payloads[largest].data):,} bytes as JSON, and one call carries at most "
                 f"{self.size_limit:,}: store it as an object and send a reference to it"
             )
-            error.position = largest
-            raise error
+            oversized.position = largest
+            raise oversized
         return payloads
 
 
@@ -164,9 +164,7 @@ def data_converter(existing: DataConverter | None) -> DataConverter:
     failure_class: type[FailureConverter] = converter.failure_converter_class
     if failure_class is DefaultFailureConverter:
         failure_class = SegueFailureConverter
-    return dataclasses.replace(
-        converter, payload_converter_class=payload_class, failure_converter_class=failure_class
-    )
+    return dataclasses.replace(converter, payload_converter_class=payload_class, failure_converter_class=failure_class)
 
 
 def _problems(error: pydantic.ValidationError) -> str:

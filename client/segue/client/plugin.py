@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
+from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, Worker, WorkerConfig
@@ -21,6 +22,7 @@ from segue.activities.settings import Settings
 from segue.activities.system import system_of, systems
 from segue.client import telemetry
 from segue.client.converter import data_converter
+from segue.client.interceptor import SegueClientInterceptor
 from segue.client.sandbox import sandbox
 from segue.workflows.interceptor import SegueInterceptor
 from segue.workflows.options import Catalogue
@@ -46,7 +48,7 @@ class SeguePlugin(SimplePlugin):
         super().__init__(
             "segue.SeguePlugin",
             data_converter=data_converter,
-            interceptors=[*_tracing(telemetry), SegueInterceptor(self.catalogue)],
+            interceptors=[*_tracing(telemetry), SegueClientInterceptor(), SegueInterceptor(self.catalogue)],
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
@@ -56,20 +58,22 @@ class SeguePlugin(SimplePlugin):
             SettingsError: The settings name a system that this process does not declare.
         """
         self.settings.check(systems().values())
-        activities = config.get("activities") or ()
-        workflows = config.get("workflows") or ()
+        options = cast("dict[str, Any]", config)
+        activities: Sequence[Callable[..., Any]] = options.get("activities") or ()
+        workflows: Sequence[type] = options.get("workflows") or ()
         self.catalogue.register(activities)
-        client = config.get("client")
-        converter = client.data_converter if client is not None else None
-        config["workflow_runner"] = sandbox(config.get("workflow_runner"), converter, workflows, activities)
+        client: Client = options["client"]
+        options["workflow_runner"] = sandbox(
+            options.get("workflow_runner"), client.data_converter, workflows, activities
+        )
         if not workflows:
-            self._bound(config, activities)
+            self._bound(options, activities)
         return super().configure_worker(config)
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""
-        workflows = config.get("workflows") or ()
-        config["workflow_runner"] = sandbox(config.get("workflow_runner"), None, workflows, ())
+        options = cast("dict[str, Any]", config)
+        options["workflow_runner"] = sandbox(options.get("workflow_runner"), None, options.get("workflows") or (), ())
         return super().configure_replayer(config)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
@@ -93,26 +97,26 @@ class SeguePlugin(SimplePlugin):
                 raise outcome
 
     def _companions(self, worker: Worker) -> list[Worker]:
-        config = worker.config()
-        queues = self.catalogue.queues(config.get("activities") or ())
+        options: dict[str, Any] = {**worker.config(), "workflows": [], "nexus_service_handlers": []}
+        queues = self.catalogue.queues(options.get("activities") or ())
         return [
-            Worker(**{**config, "task_queue": queue, "workflows": [], "activities": activities})  # type: ignore[misc]
+            Worker(**{**options, **dict[str, Any](task_queue=queue, activities=activities)})
             for queue, activities in queues.items()
             if queue != worker.task_queue
         ]
 
-    def _bound(self, config: WorkerConfig, activities: Sequence[Callable[..., Any]]) -> None:
+    def _bound(self, options: dict[str, Any], activities: Sequence[Callable[..., Any]]) -> None:
         """Hold a worker that serves a system's own queue within that system's capacity: the strictest, if several."""
-        served = self.catalogue.queues(activities).get(config.get("task_queue", ""), [])
+        served = self.catalogue.queues(activities).get(options["task_queue"], [])
         declared = {system.name: system for fn in served if (system := system_of(fn)) is not None}
         capacities = [self.settings.resolve(system).capacity for system in declared.values()]
         rates = [capacity.per_second for capacity in capacities if capacity.per_second is not None]
         slots = [capacity.concurrent for capacity in capacities if capacity.concurrent is not None]
-        if rates and config.get("max_task_queue_activities_per_second") is None:
-            config["max_task_queue_activities_per_second"] = min(rates)
+        if rates and options.get("max_task_queue_activities_per_second") is None:
+            options["max_task_queue_activities_per_second"] = min(rates)
         if slots:
-            config["max_concurrent_activities"] = min(slots)
-            config["tuner"] = None
+            options["max_concurrent_activities"] = min(slots)
+            options["tuner"] = None
 
 
 # Workers that run beside another, by the identity of that one: whoever shuts it down shuts these down at once with it.

@@ -67,10 +67,10 @@ def flush() -> None:
 
 
 def _load(name: str) -> SpanExporter:
-    for entry_point in entry_points(group=_EXPORTER_GROUP, name=name):
-        return entry_point.load()()
     # The OTLP exporter over HTTP registers itself under a longer name than the variable uses.
-    for entry_point in entry_points(group=_EXPORTER_GROUP, name=f"{name}_proto_http"):
-        return entry_point.load()()
+    for registered in (name, f"{name}_proto_http"):
+        for entry_point in entry_points(group=_EXPORTER_GROUP, name=registered):
+            exporter: SpanExporter = entry_point.load()()
+            return exporter
     hint = f'; install it with pip install "segue[{_EXTRAS[name]}]"' if name in _EXTRAS else ""
     raise TelemetryError(f"OTEL_TRACES_EXPORTER names {name!r}, which is not installed{hint}")

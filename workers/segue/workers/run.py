@@ -1,6 +1,6 @@
 """Run a worker until it is told to stop: the workflow queue and the queue of each system, in one process.
 
-    asyncio.run(segue.workers.run(client, workflows=[FulfilOrder], activities=[reserve, charge, ship], task_queue="orders"))
+    await segue.workers.run(client, workflows=[FulfilOrder], activities=[reserve, charge, ship], task_queue="orders")
 
 SIGTERM and SIGINT drain: no new step is taken, running ones get a grace period, and what does not finish in it is
 retried elsewhere under its policy. A second signal ends at once.
@@ -13,7 +13,7 @@ import concurrent.futures
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -160,7 +160,7 @@ def _only(
 
 
 @contextlib.asynccontextmanager
-async def _signals() -> AsyncIterator[asyncio.Event]:
+async def _signals() -> AsyncGenerator[asyncio.Event]:
     """Give an event that the first SIGTERM or SIGINT sets; the second has its usual effect."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()

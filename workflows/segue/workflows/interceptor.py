@@ -34,14 +34,14 @@ from temporalio.worker import (
 )
 
 from segue.activities import faithful, heartbeat
-from segue.activities.errors import PayloadError, Terminal, classify
+from segue.activities.errors import PayloadError, Terminal, classify, describe
 from segue.activities.idempotency import RUN_HEADER, original_run_id
 from segue.activities.system import parameters_of
 from segue.workflows.options import Catalogue
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
 
-__all__ = ["SegueInterceptor"]
+__all__ = ["ACTIVITY_ID_PATCH", "SegueInterceptor", "check_arguments", "unsendable"]
 
 ACTIVITY_ID_PATCH: Final = "segue.activity-id"
 """Marks in a run's history that its activities have ids of the form `name-n`."""
@@ -117,7 +117,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         try:
             handle = self.next.start_activity(input)
         except PayloadError as error:
-            raise _unsendable(f"Activity {input.activity!r}", parameters_of(input.activity), error) from None
+            raise unsendable(f"Activity {input.activity!r}", parameters_of(input.activity), error) from None
         self._steps.started(handle, "activity", input.activity, input.summary)
         return handle
 
@@ -126,23 +126,23 @@ class _Outbound(WorkflowOutboundInterceptor):
         try:
             handle = self.next.start_local_activity(input)
         except PayloadError as error:
-            raise _unsendable(f"Activity {input.activity!r}", parameters_of(input.activity), error) from None
+            raise unsendable(f"Activity {input.activity!r}", parameters_of(input.activity), error) from None
         self._steps.started(handle, "local_activity", input.activity, input.summary)
         return handle
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:
-        _check_arguments(f"Workflow {input.workflow!r}", (), input.args, input.arg_types)
+        check_arguments(f"Workflow {input.workflow!r}", (), input.args, input.arg_types)
         if input.static_summary is None:
             input.static_summary = summarize(input.args)
         try:
             handle = await self.next.start_child_workflow(input)
         except PayloadError as error:
-            raise _unsendable(f"Workflow {input.workflow!r}", (), error) from None
+            raise unsendable(f"Workflow {input.workflow!r}", (), error) from None
         self._steps.started(handle, "child_workflow", input.workflow, input.static_summary)
         return handle
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
-        _check_arguments("The continued run", (), input.args, input.arg_types)
+        check_arguments("The continued run", (), input.args, input.arg_types)
         self.next.continue_as_new(input)
 
     def _prepare(self, input: StartActivityInput | StartLocalActivityInput) -> None:
@@ -157,7 +157,7 @@ class _Outbound(WorkflowOutboundInterceptor):
                 "@system.activity and import its module in the worker, or pass start_to_close_timeout",
                 type="PolicyError",
             )
-        _check_arguments(f"Activity {name!r}", parameters_of(name), input.args, input.arg_types)
+        check_arguments(f"Activity {name!r}", parameters_of(name), input.args, input.arg_types)
         input.activity_id = self._activity_id(name, input.activity_id)
         if input.summary is None:
             input.summary = summarize(input.args)
@@ -219,7 +219,7 @@ class _ActivityOutbound(ActivityOutboundInterceptor):
         super().heartbeat(*details)
 
 
-def _check_arguments(callee: str, names: tuple[str, ...], args: Any, hints: list[type] | None) -> None:
+def check_arguments(callee: str, names: tuple[str, ...], args: Any, hints: list[type] | None) -> None:
     """Refuse arguments that the receiver would misread or refuse, before anything is scheduled.
 
     Without this a wrong argument fails each attempt at the other side, and a subclass arrives as its base class.
@@ -235,13 +235,12 @@ def _check_arguments(callee: str, names: tuple[str, ...], args: Any, hints: list
                 faithful.accept(value, hint)
         except PayloadError as error:
             error.position = position
-            raise _unsendable(callee, names, error) from None
+            raise unsendable(callee, names, error) from None
         except pydantic.ValidationError as error:
-            problem = str(classify(error).message)  # pyright: ignore
-            raise _unsendable(callee, names, PayloadError(problem), position) from None
+            raise unsendable(callee, names, PayloadError(describe(error)), position) from None
 
 
-def _unsendable(callee: str, names: tuple[str, ...], error: PayloadError, position: int | None = None) -> PayloadError:
+def unsendable(callee: str, names: tuple[str, ...], error: PayloadError, position: int | None = None) -> PayloadError:
     position = error.position if position is None else position
     name = f" {names[position]!r}" if position < len(names) else ""
     named = PayloadError(f"{callee} is not started: argument {position + 1}{name}: {error.message}", error.path)
@@ -255,7 +254,9 @@ def _deliver(error: Exception) -> NoReturn:
     Temporal would fail the workflow task and try it again until somebody deploys a mended worker. That is right only
     where the run itself is at stake: a nondeterminism error means that this worker's code does not fit the history.
     """
-    if isinstance(error, (FailureError, asyncio.TimeoutError, workflow.NondeterminismError, workflow.ReadOnlyContextError)):
+    if isinstance(
+        error, (FailureError, asyncio.TimeoutError, workflow.NondeterminismError, workflow.ReadOnlyContextError)
+    ):
         raise error
     kind = type(error).__name__
     raise ApplicationError(str(error) or kind, type=kind).with_traceback(error.__traceback__) from error.__cause__

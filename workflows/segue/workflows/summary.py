@@ -69,7 +69,7 @@ def _field_of(kind: type) -> tuple[str | None, str | None]:
     if issubclass(kind, BaseModel):
         names = tuple(kind.model_fields)
     else:
-        names = tuple(field.name for field in dataclasses.fields(kind))
+        names = tuple(field.name for field in dataclasses.fields(cast("Any", kind)))
     return _telling(names), names[0] if names else None
 
 

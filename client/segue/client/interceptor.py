@@ -1,0 +1,58 @@
+"""What a client sends is checked before it leaves, as it is inside workflows: nothing starts that cannot succeed."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.client import Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
+
+from segue.activities.errors import PayloadError
+from segue.workflows.interceptor import check_arguments, unsendable
+
+__all__ = ["SegueClientInterceptor"]
+
+
+class SegueClientInterceptor(Interceptor):
+    """Refuses workflow arguments that would arrive altered, naming the workflow and the argument."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        """See base class."""
+        return _Outbound(next)
+
+
+class _Outbound(OutboundInterceptor):
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        callee = f"Workflow {input.workflow!r}"
+        # The call names the workflow but not its parameters. Looking them up is worth it only for what hints decide.
+        hints = _parameter_types(input.workflow) if any(map(_derived, input.args)) else None
+        check_arguments(callee, (), input.args, hints)
+        try:
+            return await super().start_workflow(input)
+        except PayloadError as error:
+            raise unsendable(callee, (), error) from None
+
+
+def _derived(value: Any) -> bool:
+    """Whether a value's class adds to another model or dataclass, so that a receiver might build that other one."""
+    kind: type[Any] = type(value)
+    if not (issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind)):
+        return False
+    return any(
+        (issubclass(base, BaseModel) and base is not BaseModel) or dataclasses.is_dataclass(base)
+        for base in kind.__bases__
+    )
+
+
+def _parameter_types(name: str) -> list[type] | None:
+    """Return the parameter types of a workflow that this process has imported; None if it has not."""
+    for module in list(sys.modules.values()):
+        for value in list(getattr(module, "__dict__", {}).values()):
+            if isinstance(value, type):
+                definition = workflow._Definition.from_class(value)  # pyright: ignore[reportPrivateUsage]
+                if definition is not None and definition.name == name:
+                    return definition.arg_types
+    return None
