@@ -69,7 +69,8 @@ sys.meta_path.insert(0, Missing())
 for package in ("segue.activities", "segue.workflows", "segue.client", "segue.workers"):
     below = pkgutil.walk_packages(importlib.import_module(package).__path__, package + ".")
     for module in below:
-        if "._" not in module.name:
+        # A module deeper down may be one connector's own, imported when it is first used.
+        if "._" not in module.name and (module.ispkg or module.name.count(".") == 2):
             try:
                 importlib.import_module(module.name)
             except Exception as error:
@@ -78,7 +79,7 @@ for package in ("segue.activities", "segue.workflows", "segue.client", "segue.wo
 
 
 def test_importing_segue_needs_no_extra() -> None:
-    """With the core alone every public module can be imported: what an extra brings is imported where it is used."""
+    """With the core alone every package can be imported: what an extra brings is imported where it is used."""
     core = needed_by(CORE)
     missing = [
         package
