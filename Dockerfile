@@ -23,7 +23,11 @@ ENV PATH=/opt/segue/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1
+# What a volume mounted here inherits: written to by the worker, and by it alone.
+RUN install --directory --owner=10001 --group=10001 /var/lib/segue
 WORKDIR /app
+# The modules to serve: the example's, where yours go.
+COPY examples examples
 # A number, so that a cluster that forbids root (runAsNonRoot) can tell.
 USER 10001:10001
 ENTRYPOINT ["segue"]
