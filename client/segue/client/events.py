@@ -182,19 +182,24 @@ def _local_ends(history: History) -> dict[int, datetime]:
     """
     tasks: dict[int, list[Draft]] = {}
     for draft in history.drafts.values():
-        if draft.kind == "local_activity" and draft.closed is not None and draft.observed_task is not None:
-            tasks.setdefault(draft.observed_task, []).append(draft)
+        if draft.kind == "local_activity" and draft.scheduled_task is not None:
+            tasks.setdefault(draft.scheduled_task, []).append(draft)
     ends: dict[int, datetime] = {}
-    for drafts in tasks.values():
+    for task, drafts in tasks.items():
         bound = later = datetime.max.replace(tzinfo=UTC)
         activation: int | None = None
-        for draft in sorted(drafts, key=lambda draft: int(draft.local.get("activation_index") or 0), reverse=True):
-            if activation != (activation := int(draft.local.get("activation_index") or 0)):
+        for draft in sorted(drafts, key=_activation, reverse=True):
+            if activation != (activation := _activation(draft)):
                 bound = later
-            scheduled, recorded = _local_scheduled(draft), utc((draft.closed or draft.opened).event_time)
-            ends[draft.opened.event_id] = max(min(bound, recorded), scheduled)
+            scheduled = _local_scheduled(draft)
             later = min(later, scheduled)
+            if draft.closed is not None and draft.observed_task == task:
+                ends[draft.opened.event_id] = max(min(bound, utc(draft.closed.event_time)), scheduled)
     return ends
+
+
+def _activation(draft: Draft) -> int:
+    return int(draft.local.get("activation_index") or 0)
 
 
 def _timer(draft: Draft, decoded: Decoded) -> dict[str, Any]:

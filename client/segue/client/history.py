@@ -67,6 +67,7 @@ class History:
         started: The run's first event.
         closed: The event that closed it, None while it is open.
         status: Its status by its events.
+        task: The event of the workflow task that is due or under way, None if there is none.
         task_failure: The event of its failed workflow task, None once a workflow task has completed.
         last_task: The event of its last completed workflow task.
         paused: The event that paused it, None if it is not paused.
@@ -78,6 +79,7 @@ class History:
         self.started: HistoryEvent | None = None
         self.closed: HistoryEvent | None = None
         self.status: Status = "running"
+        self.task: HistoryEvent | None = None
         self.task_failure: HistoryEvent | None = None
         self.last_task: HistoryEvent | None = None
         self.paused: HistoryEvent | None = None
@@ -133,6 +135,9 @@ class History:
     def _run_unpaused(self, event: HistoryEvent) -> None:
         self.paused, self.status = None, "running"
 
+    def _task_scheduled(self, event: HistoryEvent) -> None:
+        self.task = event
+
     def _task_started(self, event: HistoryEvent) -> None:
         # What closes while the task is under way is written after it, and the next task sees it.
         self._taken = len(self._unseen)
@@ -142,7 +147,7 @@ class History:
             draft.observed_task = event.event_id
         del self._unseen[: self._taken]
         self._taken = 0
-        self.last_task, self.task_failure = event, None
+        self.last_task, self.task, self.task_failure = event, None, None
 
     def _task_failed(self, event: HistoryEvent) -> None:
         if event.workflow_task_failed_event_attributes.cause not in _HARMLESS:
@@ -189,7 +194,12 @@ class History:
             return
         local = _local_data(marker)
         key = (local.get("activity_type"), str(local.get("original_schedule_time")))
-        draft = self._backing_off.pop(key, None) or self._open(event, "local_activity", "completed")
+        draft = self._backing_off.pop(key, None)
+        if draft is None:
+            draft = self._open(event, "local_activity", "completed")
+        else:
+            # Which activation scheduled it is told of its own workflow task, so the first marker's word stands.
+            local["activation_index"] = draft.local.get("activation_index")
         draft.local, draft.timer = local, None
         if local.get("backoff") is not None:
             draft.state, draft.started, self._backing_off[key] = "backing_off", event, draft
@@ -201,6 +211,7 @@ class History:
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: _run_started,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED: _run_paused,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED: _run_unpaused,
+        EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED: _task_scheduled,
         EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED: _task_started,
         EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: _task_completed,
         EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: _task_failed,

@@ -143,7 +143,7 @@ def _wait(history: History, now: datetime) -> Step | None:
         scheduled_time=since,
         duration=max(now - since, timedelta()),
         # No event is its own, so it stands behind the last.
-        scheduled_event_id=history.length,
+        scheduled_event_id=history.length + 1,
         scheduled_task=history.last_task.event_id,
         waiting_for="a signal, an update, or a condition",
     )

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -145,7 +144,7 @@ class Step:
     workflow_id: str | None = None
     run_id: str | None = None
     last_heartbeat_time: datetime | None = None
-    heartbeat_details: Sequence[Any] = ()
+    heartbeat_details: tuple[Any, ...] = ()
     input_bytes: int = 0
     result_bytes: int = 0
     closed_event_id: int | None = None

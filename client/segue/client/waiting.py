@@ -44,7 +44,7 @@ class Waiting:
     @property
     def task_pending(self) -> bool:
         """Whether the workflow's own code is about to run, or running."""
-        return self.described.HasField("pending_workflow_task")
+        return self.history.task is not None
 
     def step(self, step: Step) -> str:
         """Return what an open step waits for."""
@@ -75,7 +75,7 @@ class Waiting:
             reason = f": {one_line(paused.reason)}" if paused.reason else ""
             return f"an operator to unpause it (paused by {paused.identity or 'somebody'}{reason})"
         if self.task_error() is not None:
-            return f"attempt {task.attempt} of its workflow task to succeed"
+            return f"attempt {self._task_attempt} of its workflow task to succeed"
         if self.task_pending and task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED:
             return f"its worker to finish a workflow task, so far for {duration(self.now - utc(task.started_time))}"
         if self.task_pending:
@@ -92,8 +92,7 @@ class Waiting:
         """Yield what an operator may have to act on, the gravest first."""
         error = self.task_error()
         if error is not None:
-            attempt = self.described.pending_workflow_task.attempt
-            yield f"its workflow task fails, now at attempt {attempt}: {error}"
+            yield f"its workflow task fails, now at attempt {self._task_attempt}: {error}"
         for queue in self.queues:
             if queue.pollers:
                 continue
@@ -121,6 +120,12 @@ class Waiting:
             return error or Error(type="WorkflowTaskFailed", message="no failure given")
         cause = enum_words(WorkflowTaskFailedCause, said.cause, "WORKFLOW_TASK_FAILED_CAUSE_").replace("_", " ")
         return Error(type=cause, message=error.message if error is not None else "")
+
+    @property
+    def _task_attempt(self) -> int:
+        task = self.history.task
+        by_history = task.workflow_task_scheduled_event_attributes.attempt if task is not None else 0
+        return max(by_history, self.described.pending_workflow_task.attempt)
 
     def _activity(self, step: Step) -> str:
         worker = step.identity or "its worker"
