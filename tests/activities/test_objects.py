@@ -799,6 +799,21 @@ def test_signed_urls_are_not_repeated() -> None:
     )
 
 
+@pytest.mark.slow
+def test_a_script_that_ends_after_an_upload(s3: str) -> None:
+    """A process that exits right after an upload exits with success, each time."""
+    program = f"""
+import asyncio
+from segue.activities import objects
+async def content():
+    for _ in range(20):
+        yield bytes({MIB})
+asyncio.run(objects.write("{s3}/a", content()))
+"""
+    runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, check=False) for _ in range(3)]
+    assert [run.returncode for run in runs] == [0] * 3
+
+
 def test_without_obstore() -> None:
     """Without the extra everything can be imported, and using a store says what to install."""
     program = """
