@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import json as jsonlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeAlias
@@ -175,10 +176,10 @@ class Server:
         async with self._arrival:
             await self._arrival.wait_for(lambda: len(self.requests) >= count)
 
-    async def start(self) -> None:
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a free port."""
-        self._listening = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
+        self._listening = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=tls)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening, and drop every connection."""
@@ -214,10 +215,10 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serve() -> AsyncGenerator[Server, None]:
+async def serve(tls: ssl.SSLContext | None = None) -> AsyncGenerator[Server, None]:
     """A server on a free port of loopback."""
     server = Server()
-    await server.start()
+    await server.start(tls)
     try:
         yield server
     finally:

@@ -151,7 +151,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> timedelta | N
         return None
     if text.isascii() and text.isdigit():
         # More digits than this is more than the maximum, and may be more than a timedelta holds.
-        return min(timedelta(seconds=int(text[:9])), MAXIMUM_RETRY_AFTER)
+        return min(timedelta(seconds=int(text.lstrip("0")[:9] or 0)), MAXIMUM_RETRY_AFTER)
     try:
         date = email.utils.parsedate_to_datetime(text)
     except ValueError:
