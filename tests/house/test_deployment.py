@@ -5,6 +5,8 @@ The schema is the Compose Specification's own, as the package check-jsonschema c
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import mmap
 import os
@@ -18,6 +20,10 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from segue.workers.run import GRACE
@@ -54,7 +60,7 @@ def test_the_schema_refuses_what_compose_would(tmp_path: Path) -> None:
 
     errors = json.loads(checked.stdout)["errors"]
     assert checked.returncode == 1
-    assert sorted(error["path"] for error in errors) == ["$.services.worker", "$.services.worker-payments"]
+    assert sorted(error["path"] for error in errors) == ["$.services.worker", "$.services['worker-payments']"]
     assert all("'stop_grace_periode' was unexpected" in error["message"] for error in errors)
 
 
@@ -265,3 +271,46 @@ def test_the_worker_may_drain_before_it_is_killed(compose: dict[str, Any]) -> No
 
     assert graces != []
     assert min(graces) >= GRACE.total_seconds() + 10
+
+
+@pytest.mark.parametrize(
+    ("service", "queues"), [("worker", ["orders", "payments", "notices"]), ("worker-payments", ["payments"])]
+)
+async def test_a_workers_command_serves_and_drains(
+    compose: dict[str, Any], service: str, queues: list[str], plain: Client
+) -> None:
+    """The command of a worker's container, run against a real server, polls its queues, and SIGTERM ends it with 0."""
+    given = compose["services"][service]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "segue.workers.cli", *given["command"]),
+        cwd=ROOT,
+        env={**os.environ, **given["environment"], "TEMPORAL_ADDRESS": plain.service_client.config.target_host},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said = asyncio.create_task(process.stdout.read())
+    try:
+        for queue in queues:
+            while not await polled(plain, queue, process.pid):
+                assert process.returncode is None, (await said).decode()
+                await asyncio.sleep(0.1)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    everywhere = [queue for queue in ("orders", "payments", "notices") if await polled(plain, queue, process.pid)]
+
+    assert (await process.wait(), everywhere) == (0, queues), (await said).decode()
+
+
+async def polled(client: Client, queue: str, pid: int) -> bool:
+    """Whether that process polls the queue for activities."""
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace="default",
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+    )
+    return any(poller.identity.startswith(f"{pid}@") for poller in described.pollers)
