@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from segue.activities.system import System
 
-__all__ = ["Discovered", "DiscoveryError", "default_task_queue", "discover", "workflow_name"]
+__all__ = ["Discovered", "DiscoveryError", "default_task_queue", "discover", "module_name", "workflow_name"]
 
 # Modules of a package that are not there to be served, and may do things when imported.
 _LEFT_OUT: Final = ("__main__", "conftest", "setup", "tests")
@@ -119,7 +119,12 @@ def default_task_queue(modules: Sequence[str], directory: Path | None = None) ->
 
     It is the top name of the first: `app` for `app.workflows`, `hello` for `hello.py`.
     """
-    return _resolve(modules[0], (directory or Path.cwd()).resolve())[0].partition(".")[0]
+    return module_name(modules[0], directory).partition(".")[0]
+
+
+def module_name(given: str, directory: Path | None = None) -> str:
+    """Return the dotted name of a module that is given by name or by its file, without importing it."""
+    return _resolve(given, (directory or Path.cwd()).resolve())[0]
 
 
 def workflow_name(cls: type) -> str:

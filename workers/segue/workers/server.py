@@ -354,8 +354,8 @@ def _taken(port: int, *, ui: bool) -> str:
         who, stop = "another process", "stop it"
     else:
         starter = ports.parent(found.pid) if "start-dev" in found.command else None
-        # A server that somebody started for themselves ends with them.
-        found = starter if starter is not None and "segue" in starter.command else found
+        # A server that `segue dev` started ends with it.
+        found = starter if starter is not None and "segue" in starter.command and " dev" in starter.command else found
         command = found.command if len(found.command) <= 60 else f"{found.command[:59]}…"
         who, stop = f"process {found.pid} ({command})", f"stop it (kill {found.pid})"
     return f"Port {port} is taken by {who}: {stop}, or choose another port, such as {option} {free}"

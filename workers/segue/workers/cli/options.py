@@ -1,4 +1,4 @@
-"""Options that commands share, and how a command's coroutine runs: one place for `--json`, `--debug`, the connection."""
+"""What commands share: `--json`, `--debug`, the options of the connection, and how a command's coroutine runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a project says of itself, so that nobody types it twice: its modules, its task queue, and the running `segue dev`.
+"""What a project says of itself, so that nobody types it twice: its modules, its task queue, its running `segue dev`.
 
     [tool.segue]                                # in pyproject.toml
     modules = ["app.workflows", "app.activities"]
@@ -74,12 +74,16 @@ class Project:
         """
         if named := given or os.environ.get(TASK_QUEUE_VARIABLE):
             return named
-        if self.running is not None and set(modules) <= set(self.running.modules):
-            return self.running.task_queue
+        from segue.workers.discover import default_task_queue, module_name
+
+        if self.running is not None:
+            served = [module_name(module, self.directory) for module in self.running.modules]
+            names = [module_name(module, self.directory) for module in modules]
+            # A package stands for all its modules.
+            if all(any(f"{name}.".startswith(f"{one}.") for one in served) for name in names):
+                return self.running.task_queue
         if self.task_queue is not None:
             return self.task_queue
-        from segue.workers.discover import default_task_queue
-
         return default_task_queue(modules, self.directory) if modules else None
 
 

@@ -2,8 +2,8 @@
 
     values = bound("FulfilOrder", parameters(FulfilOrder.run), read_inputs(["order.json"]))
 
-JSON is validated as the receiver will validate it, so what is wrong is said here, with the field's path, and nothing has
-started.
+JSON is validated as the receiver will validate it, so what is wrong is said here, with the field's path, and nothing
+has started.
 """
 
 from __future__ import annotations

@@ -1,0 +1,105 @@
+"""The workflows that the server lists, as its own records: the SDK's refuse a paused run, whose status they lack."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+    from temporalio.client import Client, WorkflowHistory
+
+_PAGE: Final = 200
+
+STATUSES: Final = {
+    "running": "Running",
+    "paused": "Paused",
+    "completed": "Completed",
+    "failed": "Failed",
+    "cancelled": "Canceled",
+    "terminated": "Terminated",
+    "timed_out": "TimedOut",
+    "continued_as_new": "ContinuedAsNew",
+}
+"""Status, as Segue says it, and as a list filter says it."""
+
+_BY_NUMBER: Final = {
+    1: "running",
+    2: "completed",
+    3: "failed",
+    4: "cancelled",
+    5: "terminated",
+    6: "continued_as_new",
+    7: "timed_out",
+    8: "paused",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Execution:
+    """One run as a list shows it.
+
+    Attributes:
+        workflow_id: Id of its workflow.
+        run_id: Its id.
+        type: Type of the workflow.
+        status: As in `segue.client.Run`.
+        task_queue: Queue of its workflow tasks.
+        start_time: When it started, UTC.
+        close_time: When it closed; None while it is open.
+        duration: From start to close, or until now.
+    """
+
+    workflow_id: str
+    run_id: str
+    type: str
+    status: str
+    task_queue: str
+    start_time: datetime
+    close_time: datetime | None
+    duration: timedelta
+
+
+async def executions(client: Client, query: str) -> AsyncIterator[Execution]:
+    """Yield the runs that a list filter finds, the latest first.
+
+    Raises:
+        RPCError: The filter is wrong, or the server cannot be reached.
+    """
+    from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
+
+    token = b""
+    while True:
+        page = await client.workflow_service.list_workflow_executions(
+            ListWorkflowExecutionsRequest(
+                namespace=client.namespace, page_size=_PAGE, next_page_token=token, query=query
+            ),
+            retry=True,
+        )
+        for info in page.executions:
+            yield _execution(info)
+        if not (token := page.next_page_token):
+            return
+
+
+async def histories(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:
+    """Yield the histories of the runs that a list filter finds."""
+    async for found in executions(client, query):
+        yield await client.get_workflow_handle(found.workflow_id, run_id=found.run_id).fetch_history()
+
+
+def _execution(info: WorkflowExecutionInfo) -> Execution:
+    start_time = info.start_time.ToDatetime(UTC)
+    close_time = info.close_time.ToDatetime(UTC) if info.HasField("close_time") else None
+    return Execution(
+        workflow_id=info.execution.workflow_id,
+        run_id=info.execution.run_id,
+        type=info.type.name,
+        status=_BY_NUMBER.get(info.status, "unknown"),
+        task_queue=info.task_queue,
+        start_time=start_time,
+        close_time=close_time,
+        duration=max((close_time or datetime.now(UTC)) - start_time, timedelta()),
+    )

