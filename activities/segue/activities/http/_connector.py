@@ -72,6 +72,7 @@ class Options(TypedDict, total=False):
 
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=10)
+_IDLE_TIMEOUT: Final = timedelta(seconds=60)
 _MASK: Final = "**********"
 
 
@@ -269,7 +270,12 @@ class HttpConnector:
             content=content,
             secret=frozenset(secret),
             maximum_redirects=request.maximum_redirects,
-            timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT.total_seconds()),
+            timeout=httpx.Timeout(
+                None,
+                connect=_CONNECT_TIMEOUT.total_seconds(),
+                # A download may take hours, but not in silence.
+                read=_IDLE_TIMEOUT.total_seconds() if isinstance(request, DownloadRequest) else None,
+            ),
         )
 
     def _url(self, url: str) -> httpx.URL:

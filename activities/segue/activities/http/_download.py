@@ -34,8 +34,6 @@ from segue.activities.objects import write
 __all__ = ["fetch"]
 
 _BUFFER_BYTES: Final = 1024 * 1024
-# A download may take hours, but not in silence.
-_IDLE_TIMEOUT: Final = timedelta(seconds=60)
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -80,6 +78,10 @@ async def fetch(
     partial = await blocking(lambda: Partial(last.partial if last.validator else None))
     resumed_at, keep = partial.size, False
     try:
+        last = last.model_copy(update={"partial": str(partial.path), "received_bytes": partial.size})
+        if partial.size:
+            # At once, for what the last attempt left is here now, and this one may fail before it gets an answer.
+            progress(last)
         # An attempt that had it all, and then failed to store it, need not be repeated.
         if not partial.size or partial.size != last.total_bytes:
             last, resumed_at = await _receive(client, outgoing, request, partial, last, resumable)
@@ -114,8 +116,7 @@ async def _receive(
         if asked:
             headers["range"] = f"bytes={asked}-"
             headers["if-range"] = last.validator
-        timeout = httpx.Timeout(outgoing.timeout, read=_IDLE_TIMEOUT.total_seconds())
-        async with answered(client, dataclasses.replace(outgoing, headers=headers, timeout=timeout)) as response:
+        async with answered(client, dataclasses.replace(outgoing, headers=headers)) as response:
             if asked and response.status_code in (206, 416) and not _goes_on(response, asked, last):
                 await blocking(partial.empty)
                 continue
