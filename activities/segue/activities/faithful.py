@@ -1,17 +1,19 @@
-"""Whether a value survives the way to the other side: what JSON would alter silently is refused, with its path.
+"""Whether a value survives the way to the other side: what would arrive altered is refused, with its path.
 
-Pydantic turns a `SecretStr` into asterisks and a NaN into null, and a field declared with a base class drops what a
-subclass adds. In a durable history such a change is found much later, by somebody else. `check` finds it before the
-value is sent:
+Pydantic turns a `SecretStr` into asterisks and a NaN into null, a field declared with a base class drops what a
+subclass adds, and a text in a `datetime | str` may come back as a date. In a durable history such a change is found
+much later, by somebody else. `check` finds it before the value is sent:
 
     check(order, Order)      # PayloadError: card.number is a SecretStr, which would arrive as asterisks: ...
 
-It walks a value once, skipping what cannot go wrong; on a small model that is a few microseconds.
+Most values are told to be safe by their classes, which costs a few microseconds. One that is not is tried: it is
+written and read back as its receiver would, and compared.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -22,18 +24,25 @@ import pathlib
 import types
 import typing
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from itertools import repeat
+from typing import Any, Final, TypeGuard, cast
 
 import pydantic
 import pydantic_core
 from pydantic import BaseModel, SecretBytes, SecretStr
+from temporalio import workflow
 
 from segue.activities.errors import PayloadError
+from segue.activities.fit import fits, kept_with, members_of
 
-__all__ = ["accept", "check", "unserializable"]
+__all__ = ["REFUSAL_PATCH", "accept", "accepted", "adapter", "binding", "check", "unserializable"]
 
-# Values of exactly these types arrive as they are, whatever the hint.
+REFUSAL_PATCH: Final = "segue.refusal"
+"""Marks in a run's history that a value was refused there."""
+
+# Values of exactly these types arrive as they are.
 _ATOMS = frozenset(
     {
         str,
@@ -41,234 +50,369 @@ _ATOMS = frozenset(
         bool,
         bytes,
         types.NoneType,
-        datetime.datetime,
         datetime.date,
-        datetime.time,
         datetime.timedelta,
         uuid.UUID,
         pathlib.PosixPath,
         pathlib.PurePosixPath,
+        pathlib.WindowsPath,
+        pathlib.PureWindowsPath,
     }
 )
-_SEQUENCES = (list, tuple, set, frozenset, collections.deque)
+_MINUTE: Final = datetime.timedelta(minutes=1)
+_AT_RISK: Final = "__segue_at_risk__"
 
 
-def check(value: Any, hint: Any = None, path: str = "") -> None:
-    """Do nothing if a value can be carried faithfully to a receiver with this type hint, None for no hint.
+def check(value: Any, hint: Any = None) -> None:
+    """Do nothing if a value arrives as it is at a receiver with this type hint.
+
+    Where the receiver's hint is not known, as for None, models and dataclasses are held to their own fields' hints.
+    Whether the receiver takes the value is another question, which `accept` answers.
 
     Raises:
         PayloadError: Names the path within the value, what is there, and what to do.
     """
-    kind: type[Any] = type(value)
-    if kind in _ATOMS:
+    if hint is None:
+        if not any(value is one for one in _accepted.get()):
+            _refuse_alone(value, tried=False)
         return
-    if kind is float:
-        if not math.isfinite(value):
-            raise PayloadError(f"{_at(path)} is {value!r}, which JSON cannot carry: send None or a string", path)
-    elif isinstance(value, decimal.Decimal):
-        if not value.is_finite():
-            raise PayloadError(f"{_at(path)} is {value!r}, which JSON cannot carry: send None or a string", path)
-    elif isinstance(value, (SecretStr, SecretBytes, pydantic.Secret)):
-        raise PayloadError(
-            f"{_at(path)} is a {kind.__name__}, which would arrive as asterisks and must not enter a history: "
-            "send a reference to the secret and resolve it in the activity",
-            path,
-        )
-    elif isinstance(value, _SEQUENCES):
-        items = cast("Iterable[Any]", value)
-        if set(map(type, items)) <= _ATOMS:
-            return
-        for index, (item, inner) in enumerate(zip(items, _item_hints(hint), strict=False)):
-            check(item, inner, f"{path}[{index}]")
-    elif isinstance(value, Mapping):
-        mapping = cast("Mapping[Any, Any]", value)
-        if set(map(type, mapping.values())) <= _ATOMS:
-            return
-        arguments = typing.get_args(hint)
-        inner = arguments[1] if len(arguments) == 2 else None
-        for key, item in mapping.items():
-            check(item, inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, BaseModel):
-        _check_class(kind, hint, path)
-        names = _fields(kind)
-        for name, annotation in names:
-            check(getattr(value, name, None), annotation, f"{path}.{name}" if path else name)
-        for name, item in (value.__pydantic_extra__ or {}).items():
-            check(item, None, f"{path}.{name}" if path else name)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        _check_class(kind, hint, path)
-        for name, annotation in _fields(kind):
-            check(getattr(value, name, None), annotation, f"{path}.{name}" if path else name)
+    with contextlib.suppress(pydantic.ValidationError):
+        accept(value, hint)
 
 
 def accept(value: Any, hint: Any) -> None:
-    """Do nothing if a receiver with this type hint takes the value; otherwise raise what it would fail with.
+    """Do nothing if a receiver with this type hint takes a value, and gets it as it is.
 
-    A value whose class is the hint, or one of the hint's, is taken at its word. Any other is tried as the receiver
-    would try it, through JSON: a dict is good for a model, a string for a date.
+    A value need not be of the hinted class: a dict is good for a model, a text for a date.
 
     Raises:
+        PayloadError: The value would arrive altered. Names the path within it, what is there, and what to do.
         pydantic.ValidationError: The receiver would refuse the value.
     """
-    if not _obvious(value, hint):
-        adapter(hint).validate_json(pydantic_core.to_json(value))
+    certain = fits(hint)(value)
+    _refuse_alone(value, tried=not certain)
+    if not certain:
+        _refuse_difference(value, _try(value, hint), hint, "")
+
+
+@contextlib.contextmanager
+def accepted(values: Sequence[Any]) -> Generator[None]:
+    """Spare values that `accept` let pass the same look again, when they are converted within the block."""
+    token = _accepted.set(values)
+    try:
+        yield
+    finally:
+        _accepted.reset(token)
+
+
+_accepted: ContextVar[Sequence[Any]] = ContextVar("_accepted", default=())
+
+
+def binding() -> bool:
+    """Return whether a refusal holds here: everywhere but in a workflow that sent the value before Segue was there.
+
+    A run that was begun without the plugin has its history, and its replay must go the way it went: what was sent then
+    is sent again. So a refusal in a workflow is recorded in its history, and in replay only a recorded one holds.
+    """
+    if not workflow.in_workflow() or workflow.unsafe.is_read_only():
+        return True
+    return workflow.patched(REFUSAL_PATCH)
 
 
 def unserializable(value: Any, path: str = "") -> str | None:
     """Return where a value holds something that has no JSON form and what that is, as a phrase; None if nowhere."""
-    kind: type[Any] = type(value)
-    if kind in _ATOMS and kind is not bytes:
+    kind: type[Any] = value.__class__
+    if kind in _ATOMS and kind not in (bytes, str):
         return None
-    parts: Iterable[tuple[str, Any]] = ()
-    if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
-        parts = ((f"{path}.{name}" if path else name, getattr(value, name, None)) for name, _ in _fields(kind, every=True))
-    elif isinstance(value, Mapping):
-        mapping = cast("Mapping[Any, Any]", value)
-        parts = ((f"{path}.{key}" if path else str(key), item) for key, item in mapping.items())
-    elif isinstance(value, _SEQUENCES):
-        parts = ((f"{path}[{index}]", item) for index, item in enumerate(cast("Iterable[Any]", value)))
-    for inner_path, item in parts:
+    for inner_path, item in _parts(value, path):
         if (found := unserializable(item, inner_path)) is not None:
             return found
     try:
         pydantic_core.to_json(value)
-    except (pydantic_core.PydanticSerializationError, ValueError, TypeError):
-        if kind is bytes:
+    except (pydantic_core.PydanticSerializationError, ValueError, TypeError) as error:
+        if isinstance(value, bytes):
             return f"{_at(path)} is bytes that are not UTF-8: declare the field as pydantic.Base64Bytes"
-        return f"{_at(path)} is a {kind.__module__}.{kind.__qualname__}, which has no JSON form"
+        if isinstance(value, str):
+            return f"{_at(path)} is a text with lone surrogates, which is not Unicode: decode it with errors='replace'"
+        if "unknown type" in str(error):
+            return f"{_at(path)} is a {kind.__module__}.{kind.__qualname__}, which has no JSON form"
+        return f"{_at(path)} has no JSON form: {str(error).removeprefix('Error serializing to JSON: ')}"
     return None
 
 
-@functools.lru_cache(maxsize=1024)
-def _cached_adapter(hint: Any) -> pydantic.TypeAdapter[Any]:
-    return pydantic.TypeAdapter(hint)
-
-
 def adapter(hint: Any) -> pydantic.TypeAdapter[Any]:
-    """Return the validator of a type hint, kept for the process: building one costs far more than using it."""
+    """Return the validator of a type hint, kept for the process: building one costs far more than using it.
+
+    Raises:
+        pydantic.PydanticUserError: Pydantic has no validator for such a hint.
+    """
+    key = ("adapter", hint)
     try:
-        hash(hint)
-    except TypeError:
+        kept = kept_with(hint)
+        if (known := kept.get(key)) is not None:
+            return cast("pydantic.TypeAdapter[Any]", known)
+    except TypeError:  # a hint that cannot be hashed
         return pydantic.TypeAdapter(hint)
-    return _cached_adapter(hint)
+    made: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(hint)
+    kept[key] = made
+    return made
 
 
-def _at(path: str) -> str:
-    return path or "the value"
-
-
-def _check_class(kind: type, hint: Any, path: str) -> None:
-    """Refuse an instance of a subclass where the receiver will build its base class, dropping what the subclass adds."""
-    if hint is None or hint is kind:
-        return
-    expected = _classes(hint)
-    if kind in expected:
-        return
-    for base in expected:
-        if base is not object and issubclass(kind, base) and not _generic_of(kind, base):
-            raise PayloadError(
-                f"{_at(path)} is a {kind.__name__}, but the receiver expects {base.__name__} and would drop what "
-                f"{kind.__name__} adds: declare {kind.__name__}, or a union of the classes",
-                path,
-            )
-
-
-def _generic_of(kind: type, base: type) -> bool:
-    """Whether `kind` is `base` with its type parameters filled, or differs from it only by name and has no new field."""
-    if not hasattr(base, "__pydantic_generic_metadata__"):
-        return False
-    return getattr(kind, "__pydantic_generic_metadata__", {}).get("origin") is base
-
-
-@functools.lru_cache(maxsize=1024)
-def _classes_of(hint: Any) -> frozenset[type]:
-    if isinstance(hint, type) and not typing.get_args(hint):
-        return frozenset({hint})
-    if isinstance(hint, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):  # pyright: ignore
-        return _classes_of(hint.__value__)
-    if isinstance(hint, type):
-        return frozenset({hint})
-    origin = typing.get_origin(hint)
-    arguments = typing.get_args(hint)
-    if origin is typing.Annotated:
-        return _classes_of(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return frozenset().union(*(_classes_of(argument) for argument in arguments))
-    return frozenset({origin}) if isinstance(origin, type) else frozenset()
-
-
-def _classes(hint: Any) -> frozenset[type]:
-    """Return the classes that a hint names at its top: those of a union, without what containers hold."""
+def _try(value: Any, hint: Any) -> Any:
+    """Return what a receiver gets: the value, written and read back; the value itself if that cannot be told."""
     try:
-        return _classes_of(hint)
-    except TypeError:
-        return frozenset()
+        receiver = adapter(hint)
+    except pydantic.PydanticUserError:  # a hint that pydantic does not know, which is the receiver's to handle
+        return value
+    try:
+        data = pydantic_core.to_json(value)
+    except (pydantic_core.PydanticSerializationError, ValueError, TypeError) as error:
+        raise PayloadError(unserializable(value) or f"the value has no JSON form: {error}") from None
+    return receiver.validate_json(data)
 
 
-def _item_hints(hint: Any) -> Iterable[Any]:
-    """Return the hints of a sequence's items, endlessly where they are all alike."""
-    for candidate in typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,):
-        arguments = typing.get_args(candidate)
-        origin = typing.get_origin(candidate)
-        if not arguments or not isinstance(origin, type) or issubclass(origin, Mapping):
-            continue
-        if origin is tuple and Ellipsis not in arguments:
-            return arguments
-        return _endless(arguments[0])
-    return _endless(None)
+def _refuse_alone(value: Any, *, tried: bool) -> None:
+    """Refuse what is altered whatever the receiver's hint; models are `tried` by somebody, or else here."""
+    try:
+        if not _clean(value):
+            _walk(value, "", tried)
+    except RecursionError:
+        raise PayloadError("the value is nested too deeply, or holds itself") from None
 
 
-def _endless(hint: Any) -> Iterable[Any]:
-    while True:
-        yield hint
+def _clean(value: Any) -> bool:
+    """Whether a value holds nothing that is altered whatever the hint. False is uncertain: `_walk` tells."""
+    kind: type[Any] = value.__class__
+    if kind in _ATOMS:
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is list or kind is tuple:
+        return not value or _clean_items(value)
+    if kind is dict:
+        return _ATOMS.issuperset(map(type, value)) and (not value or _clean_items(value.values()))
+    if kind is datetime.datetime:
+        offset = value.utcoffset()
+        return offset is None or not offset % _MINUTE
+    fields = _fields_at_risk(kind)
+    if fields is None:
+        return isinstance(value, enum.Enum)
+    return fits(kind)(value) and all(_clean(getattr(value, name, None)) for name in fields)
 
 
-@functools.lru_cache(maxsize=1024)
-def _fields(kind: type, every: bool = False) -> tuple[tuple[str, Any], ...]:
-    """Return the fields of a model or dataclass that may hold something that does not survive, with their hints."""
+def _clean_items(values: Any) -> bool:
+    """Tell of all items at once where one pass in C can: numbers by their sum, texts by joining them."""
+    first = type(next(iter(values)))
+    try:
+        if first is int or first is float:
+            return math.isfinite(sum(values))
+        if first is str:
+            "".join(values)
+            return True
+    except (TypeError, OverflowError):
+        pass
+    kinds = set(map(type, values))
+    for kind in kinds - _ATOMS:
+        fields = _fields_at_risk(kind)
+        if fields is None or len(kinds) > 1:
+            return all(map(_clean, values))
+        if not fits(kind).all(values):
+            return False
+        # Field by field, so that the numbers of a thousand models are looked at in one pass.
+        return all(_clean_items([getattr(value, name, None) for value in values]) for name in fields)
+    return True
+
+
+def _fields_at_risk(kind: type[Any]) -> tuple[str, ...] | None:
+    """Return the fields of a model or dataclass that may hold what JSON alters; None for any other class."""
+    known = kind.__dict__.get(_AT_RISK)
+    if known is not None:
+        return cast("tuple[str, ...]", known)
     if issubclass(kind, BaseModel):
-        annotations = {
-            name: field.annotation for name, field in kind.model_fields.items() if every or not field.exclude
-        }
+        # A model's fields were validated, so their hints tell what they hold.
+        fields = tuple(
+            name for name, field in kind.model_fields.items() if not field.exclude and not _safe(field.annotation)
+        )
+        if kind.model_config.get("extra") == "allow":
+            fields = (*fields, "__pydantic_extra__")
+    elif dataclasses.is_dataclass(kind):
+        fields = tuple(field.name for field in dataclasses.fields(kind))
     else:
-        try:
-            hints = typing.get_type_hints(kind)
-        except Exception:  # a hint that only a type checker can resolve
-            hints = {}
-        annotations = {field.name: hints.get(field.name) for field in dataclasses.fields(kind)}
-    if every:
-        return tuple(annotations.items())
-    return tuple((name, annotation) for name, annotation in annotations.items() if not _safe(annotation))
+        return None
+    setattr(kind, _AT_RISK, fields)
+    return fields
 
 
 def _safe(hint: Any) -> bool:
-    """Whether every value that a field with this hint may hold survives."""
-    if hint in _ATOMS or (isinstance(hint, type) and issubclass(hint, enum.Enum)):
-        return True
+    """Whether no value of a hint is altered by JSON."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return True
     if origin is typing.Annotated:
         return _safe(arguments[0])
+    if origin is None:
+        return hint in (pathlib.Path, pathlib.PurePath) or (
+            isinstance(hint, type) and (hint in _ATOMS or issubclass(hint, enum.Enum))
+        )
     return bool(arguments) and all(argument is Ellipsis or _safe(argument) for argument in arguments)
 
 
-def _obvious(value: Any, hint: Any) -> bool:
-    """Whether a value fits a hint by its classes alone, which spares the trial through JSON."""
-    if hint is None or hint is Any or hint is object or type(value) is hint:
-        return True
-    if value is None:
-        return types.NoneType in _classes(hint)
-    kind: type[Any] = type(value)
-    for cls in _classes(hint):
-        # The sandbox imports some modules anew for every run: the same class may stand there twice.
-        if kind is cls or (kind.__qualname__ == cls.__qualname__ and kind.__module__ == cls.__module__):
-            if kind in (list, set, frozenset, tuple):
-                return all(map(_obvious, value, _item_hints(hint)))
-            if kind is dict:
-                arguments = typing.get_args(hint)
-                return len(arguments) != 2 or all(
-                    _obvious(key, arguments[0]) and _obvious(item, arguments[1]) for key, item in value.items()
-                )
-            return True
-    return False
+def _walk(value: Any, path: str, tried: bool) -> None:
+    """Refuse secrets, numbers that are none, offsets from UTC with seconds, and models that lose something."""
+    if isinstance(value, (SecretStr, SecretBytes, pydantic.Secret)):
+        name: str = value.__class__.__name__  # pyright: ignore[reportUnknownMemberType]
+        raise PayloadError(
+            f"{_at(path)} is a {name}, which would arrive as asterisks and must not enter a history: "
+            "send a reference to the secret and resolve it in the activity",
+            path,
+        )
+    if (isinstance(value, float) and not math.isfinite(value)) or (
+        isinstance(value, decimal.Decimal) and not value.is_finite()
+    ):
+        raise PayloadError(f"{_at(path)} is {value!r}, which JSON cannot carry: send None or a string", path)
+    if isinstance(value, (datetime.datetime, datetime.time)):
+        offset = value.utcoffset()
+        if offset is not None and offset % _MINUTE:
+            raise PayloadError(
+                f"{_at(path)} is {value.isoformat()}, whose offset from UTC is no whole number of minutes: "
+                "send it in UTC",
+                path,
+            )
+    if _is_mapping(value):
+        for key in value:
+            _walk(key, f"the key {key!r}" + (f" of {path}" if path else ""), tried)
+    for inner_path, item in _parts(value, path):
+        _walk(item, inner_path, tried or _has_fields(value))
+    if not tried and _has_fields(value) and not fits(value.__class__)(value):
+        with contextlib.suppress(pydantic.ValidationError):
+            _refuse_difference(value, _try(value, value.__class__), value.__class__, path)
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the parts of a value that are written, each with its path."""
+    if isinstance(value, BaseModel):
+        spelled = type(value).model_config.get("ser_json_inf_nan", "null") != "null"
+        for name, field in type(value).model_fields.items():
+            item = getattr(value, name, None)
+            if not field.exclude and not (spelled and isinstance(item, float)):
+                yield f"{path}.{name}" if path else name, item
+        for name, item in (value.__pydantic_extra__ or {}).items():
+            yield f"{path}.{name}" if path else name, item
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for name in (field.name for field in dataclasses.fields(value)):
+            yield f"{path}.{name}" if path else name, getattr(value, name, None)
+    elif _is_mapping(value):
+        for key, item in value.items():
+            yield f"{path}.{key}" if path else str(key), item
+    elif _is_collection(value):
+        for index, item in enumerate(value):
+            yield f"{path}[{index}]", item
+
+
+def _refuse_difference(sent: Any, arrived: Any, hint: Any, path: str) -> None:
+    """Refuse a value that a receiver with this hint would get as another one.
+
+    What was sent in the plain form of a declared type, as a dict is for a model, is meant to become that type.
+    """
+    members = members_of(hint)
+    if any(member is Any or member is object or isinstance(member, typing.TypeVar) for member in members):
+        return
+    if _has_fields(sent):
+        _refuse_other_class(sent, arrived, path)
+        hints = _hints(arrived.__class__)
+        for name, item in _pairs(sent, arrived):
+            _refuse_difference(item[0], item[1], hints.get(name, Any), f"{path}.{name}" if path else name)
+    elif _is_mapping(sent) and _is_mapping(arrived):
+        inner = [typing.get_args(member)[1] for member in members if len(typing.get_args(member)) == 2]
+        for key in sent.keys() & arrived.keys():
+            _refuse_difference(sent[key], arrived[key], _joined(inner), f"{path}.{key}" if path else str(key))
+    elif _is_sequence(sent) and _is_sequence(arrived):
+        for index, (one, other, inner) in enumerate(zip(sent, arrived, _item_hints(members), strict=False)):
+            _refuse_difference(one, other, inner, f"{path}[{index}]")
+    elif type(sent) in members and (type(arrived) is not type(sent) or arrived != sent):
+        raise PayloadError(
+            f"{_at(path)} is {_shown(sent)} and would arrive as {_shown(arrived)}: "
+            + (
+                "its class does not read back what it writes"
+                if type(arrived) is type(sent)
+                else "declare one type, or a discriminated union"
+            ),
+            path,
+        )
+
+
+def _refuse_other_class(sent: Any, arrived: Any, path: str) -> None:
+    kind: type[Any] = sent.__class__
+    other: type[Any] = arrived.__class__
+    # The sandbox imports a workflow's own module anew for every run: a class may stand there twice.
+    if kind is other or (kind.__qualname__, kind.__module__) == (other.__qualname__, other.__module__):
+        return
+    if getattr(kind, "__pydantic_generic_metadata__", {}).get("origin") is other or issubclass(other, kind):
+        return
+    if issubclass(kind, other):
+        problem = f"expects {other.__name__} and would drop what {kind.__name__} adds"
+    else:
+        problem = f"would take it for {other.__name__}"
+    raise PayloadError(
+        f"{_at(path)} is a {kind.__name__}, but the receiver {problem}: declare {kind.__name__}, or a discriminated "
+        "union of the classes",
+        path,
+    )
+
+
+def _pairs(sent: Any, arrived: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    written = dict(_parts(sent, ""))
+    for name, item in _parts(arrived, ""):
+        if name in written:
+            yield name, (written[name], item)
+
+
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
+    if issubclass(kind, BaseModel):
+        return {name: field.annotation for name, field in kind.model_fields.items()}
+    try:
+        return typing.get_type_hints(kind)
+    except Exception:  # a hint that only a type checker can resolve
+        return {}
+
+
+def _joined(hints: Sequence[Any]) -> Any:
+    return functools.reduce(lambda one, other: typing.Union[one, other], hints) if hints else Any  # noqa: UP007
+
+
+def _item_hints(members: Iterable[Any]) -> Iterable[Any]:
+    """Return the hints of the items of a sequence, endlessly where they are all alike."""
+    found: list[Any] = []
+    for member in members:
+        arguments, origin = typing.get_args(member), typing.get_origin(member)
+        if not arguments or not isinstance(origin, type) or issubclass(origin, Mapping):
+            continue
+        if origin is tuple and Ellipsis not in arguments:
+            return arguments
+        found.append(arguments[0])
+    return repeat(_joined(found))
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, (list, tuple, collections.deque))
+
+
+def _is_collection(value: Any) -> TypeGuard[Collection[Any]]:
+    return isinstance(value, (list, tuple, set, frozenset, collections.deque))
+
+
+def _has_fields(value: Any) -> bool:
+    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else f'{text[:59]}…'}"
+
+
+def _at(path: str) -> str:
+    return path or "the value"
