@@ -222,6 +222,16 @@ async def test_failures_in_between_lose_nothing(site: Server, tmp_path: Path, sp
     assert files(spool) == []
 
 
+async def test_what_a_killed_worker_had_written_counts(site: Server, tmp_path: Path) -> None:
+    """A killed worker's reports may be far behind its file: the first one is enough to go on where the file ends."""
+    step = Step(site.on("/a", file(cut=2_500_000), file()), tmp_path / "a")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await step.run()
+    del step.progress[1:]
+    assert step.progress[0]["received_bytes"] == 0
+    assert (await step.run()).resumed_at_bytes == 2_500_000
+
+
 async def test_a_date_is_a_validator(site: Server, tmp_path: Path) -> None:
     """Without an entity tag the date of the last change does, if it is older than the answer (RFC 9110 8.8.2.2)."""
     old, now = "Sun, 01 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:00:05 GMT"
