@@ -7,7 +7,13 @@ the workflow starts. In plain Temporal the first arrives altered, and the second
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import contextlib
+import copyreg
 import dataclasses
+import sys
+from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,6 +30,7 @@ from temporalio.converter import (
     EncodingPayloadConverter,
     FailureConverter,
     JSONPlainPayloadConverter,
+    PayloadCodec,
     PayloadConverter,
 )
 from temporalio.exceptions import ApplicationError
@@ -35,6 +42,10 @@ __all__ = ["PAYLOAD_SIZE_LIMIT", "SeguePayloadConverter", "data_converter"]
 
 PAYLOAD_SIZE_LIMIT: Final = 2 * 1024 * 1024
 """Bytes that a Temporal server takes as the arguments or the result of one call (`limit.blobSize.error`)."""
+
+# Bytes of a payload beside its data, at most: its encoding, and what protobuf puts around them.
+_OVERHEAD: Final = 64
+_CODEC_TIMEOUT: Final = 10.0
 
 # A failure over 4 MB is never delivered. These leave room for a chain of causes.
 _MESSAGE_LIMIT: Final = 10_000
@@ -61,11 +72,17 @@ class FaithfulJSONConverter(EncodingPayloadConverter):
         Raises:
             PayloadError: The value cannot be carried faithfully.
         """
-        faithful.check(value)
         try:
+            faithful.check(value)
             data = pydantic_core.to_json(value)
-        except (pydantic_core.PydanticSerializationError, ValueError) as error:
-            raise PayloadError(faithful.unserializable(value) or f"the value has no JSON form: {error}") from error
+        except PayloadError:
+            if faithful.binding():
+                raise
+            return _as_before_segue(value)
+        except (pydantic_core.PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+            if faithful.binding():
+                raise PayloadError(faithful.unserializable(value) or f"the value has no JSON form: {error}") from error
+            return _as_before_segue(value)
         return Payload(metadata={"encoding": b"json/plain"}, data=data)
 
     def from_payload(self, payload: Payload, type_hint: Any = None) -> Any:
@@ -75,20 +92,53 @@ class FaithfulJSONConverter(EncodingPayloadConverter):
             ApplicationError: The payload is not of the type that the receiver declares. It fails a workflow that was
                 started with it, where any other error would leave the workflow retrying its task for ever.
         """
-        if type_hint is None:
-            return pydantic_core.from_json(payload.data)
         try:
+            if type_hint is None:
+                return pydantic_core.from_json(payload.data)
             return faithful.adapter(type_hint).validate_json(payload.data)
         except pydantic.ValidationError as error:
-            raise ApplicationError(
-                f"Expected {error.title}: {_problems(error)}", type="PayloadValidationError", non_retryable=True
-            ) from None
+            # Temporal's default converter writes bytes as a list of numbers. Runs from before Segue hold such.
+            if all(problem["type"] == "bytes_type" for problem in error.errors(include_url=False, include_input=False)):
+                with contextlib.suppress(Exception):
+                    return _PLAIN_JSON.from_payload(payload, type_hint)
+            problem = f"Expected {error.title}: {_problems(error)}"
+        except pydantic.PydanticUserError as error:
+            # A hint that pydantic knows nothing of, and Temporal's default converter perhaps does.
+            try:
+                return _PLAIN_JSON.from_payload(payload, type_hint)
+            except Exception:
+                problem = f"No value can be made for the hint {type_hint!r}: {error.message}"
+        except ValueError as error:
+            problem = f"Expected JSON: {error}"
+        raise ApplicationError(problem, type="PayloadValidationError", non_retryable=True)
+
+
+_PLAIN_JSON: Final = JSONPlainPayloadConverter()
+
+
+def _as_before_segue(value: Any) -> Payload:
+    """Return a value as Temporal's own converters wrote it when its run was begun, altered or not."""
+    try:
+        return Payload(metadata={"encoding": b"json/plain"}, data=pydantic_core.to_json(value))
+    except (pydantic_core.PydanticSerializationError, ValueError, TypeError):
+        payload = _PLAIN_JSON.to_payload(value)
+        assert payload is not None
+        return payload
+
+
+class _Measuring(ABCMeta):
+    """The class of a converter class that knows its codec and storage, which is made for one data converter."""
+
+
+# Activities in a process pool are sent their converter's class, and a class is pickled by its name.
+copyreg.pickle(_Measuring, lambda cls: (getattr, (sys.modules[__name__], "SeguePayloadConverter")))
 
 
 class SeguePayloadConverter(CompositePayloadConverter):
     """Temporal's converters, with JSON made faithful, and arguments of one call held under the server's limit."""
 
-    size_limit: int | None = PAYLOAD_SIZE_LIMIT
+    _codec: PayloadCodec | None = None
+    _stored_from: int | None = None
 
     def __init__(self) -> None:
         json = FaithfulJSONConverter()
@@ -106,29 +156,71 @@ class SeguePayloadConverter(CompositePayloadConverter):
             PayloadError: A value cannot be carried faithfully, or the values together are too large.
         """
         payloads: list[Payload] = []
-        total = 0
-        for index, value in enumerate(values):
-            try:
-                payloads.extend(super().to_payloads([value]))
-            except PayloadError as error:
-                error.position = index
+        size = 0
+        try:
+            for index, value in enumerate(values):
+                try:
+                    payloads.extend(super().to_payloads([value]))
+                except PayloadError as error:
+                    error.position = index
+                    raise
+                size += len(payloads[-1].data) + _OVERHEAD
+            if size > PAYLOAD_SIZE_LIMIT:
+                self._hold(payloads)
+        except PayloadError as error:
+            if (sent := faithful.sending.get()) is None:
                 raise
-            total += len(payloads[-1].data)
-        if self.size_limit is not None and total > self.size_limit:
-            largest = max(range(len(payloads)), key=lambda index: len(payloads[index].data))
-            oversized = PayloadError(
-                f"the value is {len(payloads[largest].data):,} bytes as JSON, and one call carries at most "
-                f"{self.size_limit:,}: store it as an object and send a reference to it"
-            )
-            oversized.position = largest
-            raise oversized
+            raise PayloadError(f"{sent}: {error.message}", error.path) from None
         return payloads
 
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """See base class.
 
-class UnboundedPayloadConverter(SeguePayloadConverter):
-    """For a data converter whose codec compresses, or whose external storage takes what is large."""
+        Raises:
+            ApplicationError: A payload is not of the type that the receiver declares.
+        """
+        if len(payloads) < 2:
+            return super().from_payloads(payloads, type_hints)
+        values: list[Any] = []
+        for index, payload in enumerate(payloads):
+            hint = [type_hints[index]] if type_hints else None
+            try:
+                values.extend(super().from_payloads([payload], hint))
+            except ApplicationError as error:
+                raise ApplicationError(
+                    f"Argument {index + 1}: {error.message}", type=error.type, non_retryable=True
+                ) from None
+        return values
 
-    size_limit = None
+    def _hold(self, payloads: list[Payload]) -> None:
+        """Refuse what is too large as it will be sent: compressed by a codec, or without what goes to a storage."""
+        sizes = [payload.ByteSize() for payload in payloads]
+        if self._sent_size(payloads) <= PAYLOAD_SIZE_LIMIT or faithful.stays_here.get() or not faithful.binding():
+            return
+        largest = sizes.index(max(sizes))
+        together = f" of {sum(sizes):,} together" if len(sizes) > 1 else ""
+        error = PayloadError(
+            f"the value is {sizes[largest]:,} bytes{together}, and one call carries at most {PAYLOAD_SIZE_LIMIT:,}: "
+            "store it as an object and send a reference to it"
+        )
+        error.position = largest
+        raise error
+
+    def _sent_size(self, payloads: list[Payload]) -> int:
+        codec = self._codec
+        if codec is not None:
+            # The SDK runs the codec when nobody can refuse any more. Only what may be too large is encoded twice, in a
+            # thread of its own, for this may be a workflow, whose event loop runs no I/O.
+            with concurrent.futures.ThreadPoolExecutor(1) as thread:
+                try:
+                    payloads = thread.submit(lambda: asyncio.run(codec.encode(payloads))).result(_CODEC_TIMEOUT)
+                except Exception:
+                    # A codec that works on its own event loop only cannot be asked; the server decides.
+                    return 0
+        sizes = [payload.ByteSize() + 4 for payload in payloads]
+        if self._stored_from is not None:
+            sizes = [size for size in sizes if size < self._stored_from]
+        return sum(sizes)
 
 
 class SegueFailureConverter(DefaultFailureConverter):
@@ -138,11 +230,11 @@ class SegueFailureConverter(DefaultFailureConverter):
         """See base class."""
         try:
             super().to_failure(exception, payload_converter, failure)
-        except PayloadError as error:
+        except Exception as error:
             # The details of an error must not cost the error itself.
             replacement = ApplicationError(
                 str(exception) or type(exception).__name__,
-                f"details left out: {error.message}",
+                f"details left out: {error.message if isinstance(error, PayloadError) else error}",
                 type=getattr(exception, "type", None) or type(exception).__name__,
                 non_retryable=bool(getattr(exception, "non_retryable", False)),
             ).with_traceback(exception.__traceback__)
@@ -159,8 +251,14 @@ def data_converter(existing: DataConverter | None) -> DataConverter:
     converter = existing or DataConverter.default
     payload_class: type[PayloadConverter] = converter.payload_converter_class
     if payload_class in (DefaultPayloadConverter, PydanticPayloadConverter):
-        unbounded = converter.payload_codec is not None or converter.external_storage is not None
-        payload_class = UnboundedPayloadConverter if unbounded else SeguePayloadConverter
+        codec, storage = converter.payload_codec, converter.external_storage
+        if codec is None and storage is None:
+            payload_class = SeguePayloadConverter
+        else:
+            stored_from = storage.payload_size_threshold if storage is not None else None
+            payload_class = _Measuring(
+                "SeguePayloadConverter", (SeguePayloadConverter,), {"_codec": codec, "_stored_from": stored_from}
+            )
     failure_class: type[FailureConverter] = converter.failure_converter_class
     if failure_class is DefaultFailureConverter:
         failure_class = SegueFailureConverter

@@ -168,6 +168,13 @@ class History:
                 return
         self._open(event, "timer", "waiting")
 
+    def _timer_cancelled(self, event: HistoryEvent) -> None:
+        cancelled = event.timer_canceled_event_attributes
+        if draft := self.drafts.get(cancelled.started_event_id):
+            # The workflow's own doing, so the task that did it knows.
+            draft.closed, draft.state = event, "cancelled"
+            draft.observed_task = cancelled.workflow_task_completed_event_id
+
     def _signaled(self, event: HistoryEvent) -> None:
         self._close(self._open(event, "signal", "completed"), event, "completed")
 
@@ -217,6 +224,7 @@ class History:
         EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED: _task_failed,
         EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: _task_timed_out,
         EventType.EVENT_TYPE_TIMER_STARTED: _timer_started,
+        EventType.EVENT_TYPE_TIMER_CANCELED: _timer_cancelled,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: _signaled,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: _update_admitted,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: _update_accepted,
@@ -250,7 +258,6 @@ _CLOSINGS: Final[dict[int, tuple[str, State]]] = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: ("scheduled_event_id", "timed_out"),
     EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: ("scheduled_event_id", "cancelled"),
     EventType.EVENT_TYPE_TIMER_FIRED: ("started_event_id", "completed"),
-    EventType.EVENT_TYPE_TIMER_CANCELED: ("started_event_id", "cancelled"),
     EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: ("initiated_event_id", "failed"),
     EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: ("initiated_event_id", "completed"),
     EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: ("initiated_event_id", "failed"),

@@ -4,9 +4,10 @@ Steps depend on each other in the workflow's code, which nobody sees from outsid
 effect: a workflow task saw some steps end, and scheduled others. From that the order is drawn:
 
 1. A step follows those whose end was seen by the workflow task that scheduled it; in a handler, those of that handler.
-2. A step whose end led to nothing at once, as all but the last of a gather, leads to what was scheduled when the last
+2. Of folded steps only what explains all of them counts: branches that run beside each other are often seen at once.
+3. A step whose end led to nothing at once, as all but the last of a gather, leads to what was scheduled when the last
    of its siblings ended, or else to what was next scheduled with nothing open.
-3. What follows through others is not said again: the order is transitively reduced.
+4. What follows through others is not said again: the order is transitively reduced.
 """
 
 from __future__ import annotations
@@ -162,10 +163,15 @@ class _Tasks:
             if step.observed_task is not None and step.observed_task != step.scheduled_task:
                 self.observed.setdefault(step.observed_task, []).append(step)
         self.follows: list[set[int]] = [set() for _ in found]
+        # For each group, what each workflow task that scheduled some of its steps had seen end.
+        self.causes: list[set[tuple[int, frozenset[int]]]] = [set() for _ in found]
 
     def relations(self) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
         for task, steps in self.scheduled.items():
             self._caused(task, steps)
+        for effect, seen in enumerate(self.causes):
+            for cause in _explaining([causes for _, causes in seen]) - {effect}:
+                self.follows[cause].add(effect)
         barriers = _barriers(self.steps)
         for number, group in enumerate(self.groups):
             if not self.follows[number] - {number} and not any(step.state in OPEN for step in group.steps):
@@ -189,14 +195,14 @@ class _Tasks:
         before: set[int] = set()
         for level in levels:
             for step in level:
-                self._relate(before or self._causes(step, by_parent), step)
+                self._relate(task, before or self._causes(step, by_parent), step)
             before = {self.index[step.scheduled_event_id] for step in level}
         for step in steps:
             if step.observed_task != task:
                 # A local activity whose marker stands before a command was done when the command was given.
                 earlier = (level for level in reversed(levels) if level[0].scheduled_event_id < step.scheduled_event_id)
                 before = {self.index[local.scheduled_event_id] for local in next(earlier, ())}
-                self._relate(before or self._causes(step, by_parent), step)
+                self._relate(task, before or self._causes(step, by_parent), step)
 
     def _causes(self, step: Step, by_parent: dict[int | None, set[int]]) -> set[int]:
         causes = by_parent.get(step.parent_event_id)
@@ -204,10 +210,9 @@ class _Tasks:
             causes = {self.index[step.parent_event_id]}
         return causes or set()
 
-    def _relate(self, causes: set[int], step: Step) -> None:
-        effect = self.index[step.scheduled_event_id]
-        for cause in causes - {effect}:
-            self.follows[cause].add(effect)
+    def _relate(self, task: int, causes: set[int], step: Step) -> None:
+        if causes:
+            self.causes[self.index[step.scheduled_event_id]].add((task, frozenset(causes)))
 
     def _joined(self, number: int, barriers: list[int]) -> set[int]:
         """Return the groups that a group leads to which led to nothing at once."""
@@ -218,6 +223,8 @@ class _Tasks:
         last = max((end for end in ends if end is not None), default=0)
         if tasks and None not in ends and (joined := self._groups_of(last) - siblings):
             return joined
+        if members[0].kind in ("signal", "update") or members[0].parent_event_id is not None:
+            return set()
         own = max((step.observed_task or 0 for step in members), default=0)
         barrier = next((task for task in barriers if own and task > own), None)
         return self._groups_of(barrier) - {number} if barrier is not None else set()
@@ -235,6 +242,23 @@ def _levels(local: list[Step]) -> list[list[Step]]:
         else:
             levels.append([step])
     return levels
+
+
+def _explaining(seen: Sequence[frozenset[int]]) -> set[int]:
+    """Return the causes that explain every effect: those that were always seen, or else the most frequent first."""
+    if not seen:
+        return set()
+    always = frozenset.intersection(*seen)
+    if always:
+        return set(always)
+    chosen: set[int] = set()
+    left = list(seen)
+    while left:
+        candidates = sorted({cause for causes in left for cause in causes})
+        best = max(candidates, key=lambda cause: sum(cause in causes for causes in left))
+        chosen.add(best)
+        left = [causes for causes in left if best not in causes]
+    return chosen
 
 
 def _reduced(follows: list[set[int]]) -> Iterable[tuple[int, int]]:

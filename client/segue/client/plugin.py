@@ -22,6 +22,7 @@ from segue.activities.settings import Settings
 from segue.activities.system import system_of, systems
 from segue.client import telemetry
 from segue.client.converter import data_converter
+from segue.client.exit import settle_at_exit
 from segue.client.interceptor import SegueClientInterceptor
 from segue.client.sandbox import sandbox
 from segue.workflows.interceptor import SegueInterceptor
@@ -43,6 +44,7 @@ class SeguePlugin(SimplePlugin):
     """
 
     def __init__(self, *, settings: Settings | None = None, telemetry: bool | None = None) -> None:
+        settle_at_exit()
         self.settings = settings if settings is not None else Settings.load()
         self.catalogue = Catalogue(self.settings)
         super().__init__(
