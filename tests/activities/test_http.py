@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gzip
+import re
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, assert_type
 
 import httpx
@@ -603,3 +605,12 @@ def test_a_connector_s_activities_belong_to_its_system() -> None:
     assert HttpConnector(base_url="https://billing.example").activities == []
     assert http.system.activities == ["segue.http.request", "segue.http.json"]
     assert http.downloads.activities == ["segue.http.download"]
+
+
+def test_the_documentation_s_code_runs() -> None:
+    """Each Python block of docs/connectors-http.md can be imported as it stands."""
+    page = Path(__file__).parents[2] / "docs" / "connectors-http.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 5
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"{page.name}[{number}]", "exec"), {"__name__": f"connectors_http_{number}"})
