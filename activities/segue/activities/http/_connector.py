@@ -1,15 +1,17 @@
 """A connector: how a worker talks to one HTTP system, from an activity's own code or straight from a workflow.
 
-payments = System("payments", capacity=Capacity(per_second=50), terminal=(CardDeclined,))
-api = HttpConnector(payments, base_url="https://api.payments.example/v1",
-                    headers={"Authorization": SecretRef("env:PAYMENTS_TOKEN", prefix="Bearer ")})
+    payments = System("payments", capacity=Capacity(per_second=50), terminal=(CardDeclined,))
+    api = HttpConnector(payments, base_url="https://api.payments.example/v1",
+                        headers={"Authorization": SecretRef("env:PAYMENTS_TOKEN", prefix="Bearer ")})
 
-@payments.activity
-async def charge(order: Order) -> Receipt:
-    return await api.post_json("/charges", order, response=Receipt)
+    @payments.activity
+    async def charge(order: Order) -> Receipt:
+        return await api.post_json("/charges", order, response=Receipt)
 
-# or in a workflow, without an activity of one's own
-answer = await workflow.execute_activity(api.request, HttpRequest(method="DELETE", url=f"/charges/{charge_id}"))
+    # or in a workflow, without an activity of one's own
+    answer = await workflow.execute_activity(api.request, HttpRequest(method="DELETE", url="/charges/17"))
+
+It adds the connector's headers, resolves secrets, and gives the request its key and its time; `_exchange` sends it.
 """
 
 from __future__ import annotations
