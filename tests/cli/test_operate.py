@@ -1,0 +1,100 @@
+"""`segue signal`, `query`, `update`, `cancel`, `terminate`: what they do to a run, and how they say no."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from tests.cli.conftest import Ended, Segue
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+@pytest.fixture
+def waiting(segue: Segue) -> str:
+    """The id of a run of Wait."""
+    workflow_id = f"test-{uuid.uuid4()}"
+    assert segue("run", "shop:Wait", "--id", workflow_id) == Ended(0, f"{workflow_id}\n", "")
+    return workflow_id
+
+
+def test_signals_queries_and_updates(segue: Segue, waiting: str) -> None:
+    """Signals are delivered, queries and updates answer with JSON, arguments as for `segue run`."""
+    assert segue("signal", waiting, "note", "--input", '["a", 2]', "-m", "shop") == Ended(
+        0, f"Sent note to {waiting}\n", ""
+    )
+    assert segue("query", waiting, "read") == Ended(0, '["a","a"]\n', "")
+    assert segue("update", waiting, "rename", "--input", '"lemon"') == Ended(0, "5\n", "")
+    assert segue("query", waiting, "read", "--json") == Ended(0, '{"result":["lemon"]}\n', "")
+    assert segue("signal", waiting, "proceed", "--json") == Ended(
+        0, json.dumps({"workflow_id": waiting, "signal": "proceed"}, separators=(",", ":")) + "\n", ""
+    )
+    assert segue("result", waiting) == Ended(0, '["lemon"]\n', "")
+
+
+def test_handlers_are_validated_where_their_class_is_known(segue: Segue, waiting: str) -> None:
+    """An unknown handler and a wrong argument are refused with exit code 2 before anything is sent."""
+    assert segue("signal", waiting, "notes", "-m", "shop") == Ended(
+        2, "", "Error: Wait has no signal 'notes': its signals are note, proceed\n"
+    )
+    assert segue("update", waiting, "rename", "--input", "7", "-m", "shop") == Ended(
+        2, "", "Error: rename: text: Input should be a valid string\n"
+    )
+    assert segue("query", waiting, "read") == Ended(0, "[]\n", "")
+
+
+def test_an_update_that_fails(segue: Segue, waiting: str) -> None:
+    """What an update's handler raises ends the command with exit code 1; the run goes on."""
+    assert segue("update", waiting, "rename", "--input", '""') == Ended(
+        1, "", f"Error: Update 'rename' of {waiting} failed: ValueError: a note has a text\n"
+    )
+    assert segue("query", waiting, "read") == Ended(0, "[]\n", "")
+
+
+def test_a_query_that_is_not_there(segue: Segue, waiting: str) -> None:
+    """Without the class at hand it is the worker that refuses a query's name."""
+    ended = segue("query", waiting, "reed")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(
+        f"Error: Query 'reed' of {waiting} failed: Query handler for 'reed' expected but not found"
+    )
+
+
+def test_a_query_without_a_worker(segue: Segue) -> None:
+    """A query that no worker answers ends after its timeout, and says what may be missing."""
+    workflow_id = f"test-{uuid.uuid4()}"
+    assert segue("run", "shop:Wait", "--task-queue", "deserted", "--id", workflow_id).code == 0
+    assert segue("query", workflow_id, "read", "--timeout", "500ms") == Ended(
+        1,
+        "",
+        "Error: No answer to query 'read' in 500ms: does a worker serve this workflow? A longer --timeout waits longer\n",
+    )
+
+
+def test_cancel(segue: Segue, waiting: str) -> None:
+    """A cancelled run ends as cancelled; a second request finds it ended, with exit code 5."""
+    assert segue("cancel", waiting) == Ended(0, f"Asked {waiting} to cancel\n", "")
+    assert segue("result", waiting) == Ended(1, "", f"Error: {waiting} was cancelled\n")
+    assert segue("cancel", waiting) == Ended(5, "", f"Error: {waiting} has ended already: it was cancelled\n")
+
+
+def test_terminate(segue: Segue, waiting: str) -> None:
+    """A terminated run ends at once, and keeps the reason; without a reason nobody is terminated."""
+    assert segue("terminate", waiting) == Ended(
+        2, "", "Error: Missing option '--reason' (see segue terminate --help)\n"
+    )
+    assert segue("terminate", waiting, "--reason", "a test") == Ended(0, f"Terminated {waiting}\n", "")
+    assert segue("result", waiting) == Ended(1, "", f"Error: {waiting} was terminated: terminated: a test\n")
+    assert segue("signal", waiting, "proceed") == Ended(5, "", f"Error: {waiting} has ended already\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["signal", "ID", "x"], ["query", "ID", "x"], ["update", "ID", "x"], ["cancel", "ID"], ["terminate", "ID", "--reason", "x"]],
+    ids=lambda arguments: arguments[0],
+)  # fmt: skip
+def test_a_workflow_that_is_not_there(segue: Segue, arguments: list[str], address: str) -> None:
+    """Whatever is asked of an id that nobody knows ends with exit code 4."""
+    assert segue(*arguments) == Ended(4, "", f"Error: No workflow ID in namespace 'default' on {address}\n")
