@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final
 
 import httpx
+from examples.order_to_cash import letters
 from examples.order_to_cash.models import Order, Outcome, Receipt, Sale
 from sqlalchemy import text
 
-from segue.activities import Capacity, Policy, System, Terminal, http, objects, sql
+from segue.activities import Capacity, Policy, System, Terminal, http, mail, objects, sql
 
 # Attempts without bound: an order waits out an outage, and whether its card was charged never stays open.
 _patient = Policy(start_to_close_timeout=timedelta(seconds=3), maximum_attempts=0)
@@ -24,15 +25,12 @@ payments = System("payments", policy=_patient, capacity=Capacity(per_second=20, 
 invoices = System("invoices", policy=_patient)
 notices = System("notices", policy=_patient, capacity=Capacity(concurrent=4))
 
-
 INVENTORY: Final = "env:INVENTORY_URL"
-
-_SUBJECTS: Final = {
-    "paid": "Order {} is on its way",
-    "declined": "Order {}: your card was declined",
-    "out_of_stock": "Order {} is out of stock",
-}
-_MARK: Final = text("UPDATE reservations SET state = :state WHERE order_id = :order_id")
+TAKE: Final = text("UPDATE stock SET on_hand = on_hand - :quantity WHERE sku = :sku AND on_hand >= :quantity")
+RESERVE: Final = text("INSERT INTO reservations VALUES (:order_id, :sku, :quantity, 'reserved')")
+PUT_BACK: Final = text("UPDATE stock SET on_hand = on_hand + :quantity WHERE sku = :sku")
+MARK: Final = text("UPDATE reservations SET state = :state WHERE order_id = :order_id")
+SENDER: Final = "Fermata Music <orders@example.com>"
 
 
 class OutOfStock(Terminal):
@@ -48,16 +46,11 @@ class CardDeclined(Terminal):
 async def reserve(connection: sql.Connection, order: Order) -> None:
     """Take the goods of an order off the shelf, all of them or none."""
     for line in order.lines:
-        took = await connection.execute(
-            text("UPDATE stock SET on_hand = on_hand - :quantity WHERE sku = :sku AND on_hand >= :quantity"),
-            {"sku": line.sku, "quantity": line.quantity},
-        )
-        if not took.rowcount:
+        goods = {"sku": line.sku, "quantity": line.quantity}
+        taken = await connection.execute(TAKE, goods)
+        if not taken.rowcount:
             raise OutOfStock(f"fewer than {line.quantity} of {line.sku}")
-        await connection.execute(
-            text("INSERT INTO reservations VALUES (:order_id, :sku, :quantity, 'reserved')"),
-            {"order_id": order.id, "sku": line.sku, "quantity": line.quantity},
-        )
+        await connection.execute(RESERVE, {"order_id": order.id, **goods})
 
 
 @inventory.activity
@@ -65,18 +58,15 @@ async def reserve(connection: sql.Connection, order: Order) -> None:
 async def release(connection: sql.Connection, order: Order) -> None:
     """Put the goods of an order back: undoes `reserve`."""
     for line in order.lines:
-        await connection.execute(
-            text("UPDATE stock SET on_hand = on_hand + :quantity WHERE sku = :sku"),
-            {"sku": line.sku, "quantity": line.quantity},
-        )
-    await connection.execute(_MARK, {"state": "released", "order_id": order.id})
+        await connection.execute(PUT_BACK, {"sku": line.sku, "quantity": line.quantity})
+    await connection.execute(MARK, {"order_id": order.id, "state": "released"})
 
 
 @inventory.activity
 @sql.transaction(INVENTORY)
 async def pick(connection: sql.Connection, order: Order) -> None:
     """Hand the goods of an order to the packers."""
-    await connection.execute(_MARK, {"state": "picked", "order_id": order.id})
+    await connection.execute(MARK, {"order_id": order.id, "state": "picked"})
 
 
 @payments.activity
@@ -94,45 +84,14 @@ async def charge(order: Order) -> Receipt:
 @invoices.activity
 async def file_invoice(sale: Sale) -> objects.ObjectRef:
     """Write the invoice, as an object: the history keeps a reference to it."""
-    return await objects.write(f"invoices/{sale.order.id}.txt", _invoice(sale))
+    return await objects.write(f"invoices/{sale.order.id}.txt", letters.invoice(sale))
 
 
 @notices.activity
 async def notify(outcome: Outcome) -> None:
-    """Tell the customer how it ended."""
-    import smtplib
-    from email.message import EmailMessage
-
-    from segue.activities import idempotency_key
-
-    host, _, port = os.environ["SMTP_URL"].removeprefix("smtp://").partition(":")
-    m = EmailMessage()
-    m["Subject"] = _SUBJECTS[outcome.status].format(outcome.order.id)
-    m["To"] = outcome.order.email
-    m["From"] = "orders@example.com"
-    m["Message-ID"] = f"<{idempotency_key()}@example.com>"
-    m.set_content("hello")
-    with smtplib.SMTP(host, int(port)) as s:
-        s.send_message(m)
-
-
-def _invoice(sale: Sale) -> str:
-    order, receipt = sale.order, sale.receipt
-    return "\n".join(
-        [
-            f"Invoice {order.id}",
-            order.customer,
-            "",
-            *(
-                f"{line.quantity:3} {line.sku:22} {_euros(line.quantity * line.price_cents):>12}"
-                for line in order.lines
-            ),
-            f"{'paid':26} {_euros(receipt.amount_cents):>12}",
-            f"{receipt.charge_id:>39}",
-            "",
-        ]
+    """Tell the customer how the order ended, with the invoice if there is one."""
+    subject, body = letters.notice(outcome)
+    invoice = () if outcome.invoice is None else (mail.Attachment(source=outcome.invoice),)
+    await mail.send(
+        mail.Mail(sender=SENDER, to=(outcome.order.email,), subject=subject, text=body, attachments=invoice)
     )
-
-
-def _euros(cents: int) -> str:
-    return f"{cents // 100},{cents % 100:02} EUR"

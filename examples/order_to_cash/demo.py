@@ -155,7 +155,8 @@ def _report(screen: Screen, audit: ledgers.Audit) -> None:
             screen.line(f"      {screen.paint(problem, 'red')}")
     screen.line()
     for effort in audit.efforts:
-        screen.line(f"  {effort.system:9}  {effort.asked:>12}  {effort.did}")
+        screen.line(f"  {effort.system:9} {effort.asked:>12}   {effort.did}")
+        screen.line(f"{'':27}{screen.paint(effort.unheard, 'dim')}")
 
 
 async def _show_steps(screen: Screen, client: Client, order_id: str) -> None:

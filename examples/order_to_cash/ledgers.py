@@ -30,11 +30,12 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Effort:
-    """What one system was asked, and what it did."""
+    """What one system was asked, what it did, and how often nobody heard of it."""
 
     system: str
     asked: str
     did: str
+    unheard: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +80,7 @@ def audit(folder: Path, orders: Sequence[Order]) -> Audit:
     reserved = _rows(folder / INVENTORY, "SELECT order_id, sku, quantity, state FROM reservations")
     on_hand: dict[str, int] = dict(_rows(folder / INVENTORY, "SELECT sku, on_hand FROM stock"))
     told = Counter(recipient for (recipient,) in _rows(folder / MAIL, "SELECT recipient FROM mailbox"))
-    deliveries = Counter(answer for (answer,) in _rows(folder / MAIL, "SELECT answer FROM deliveries"))
+    deliveries = _rows(folder / MAIL, "SELECT answer, mishap FROM deliveries")
     invoices = _invoices(folder)
 
     by_id = {order.id: order for order in orders}
@@ -111,7 +112,7 @@ def audit(folder: Path, orders: Sequence[Order]) -> Audit:
                 (f"order {o}: charged, but not picked" for o in charged.keys() - paid),
             ),
             _finding(
-                f"{len(declined)} declined orders compensated: nothing charged, their stock back on the shelf",
+                f"{len(declined)} declined orders compensated: nothing charged, stock back on the shelf",
                 (f"order {o}: declined, but charged" for o in refused if charged[o]),
                 (f"order {o}: declined, but its stock is not back" for o in refused - declined),
                 (
@@ -155,16 +156,20 @@ def _payments(requests: Sequence[tuple[str, str, str | None]]) -> Effort:
     return Effort(
         "payments",
         f"{len(requests)} requests",
-        f"{answers['charged']} charges, {answers['refused']} refusals, {answers['replayed']} replays, "
-        f"{answers['busy']} busy; {mishaps['slow']} late, {mishaps['cut']} cut off",
+        f"{answers['charged']} charged, {answers['refused']} declined, {answers['replayed']} replayed, "
+        f"{answers['busy']} busy",
+        f"{mishaps['slow']} answered too late, {mishaps['cut']} cut off before the answer",
     )
 
 
-def _notices(deliveries: Counter[str]) -> Effort:
+def _notices(deliveries: Sequence[tuple[str, str | None]]) -> Effort:
+    answers = Counter(answer for answer, _ in deliveries)
+    mishaps = Counter(mishap for _, mishap in deliveries)
     return Effort(
         "notices",
-        f"{deliveries.total()} messages",
-        f"{deliveries['delivered']} delivered, {deliveries['duplicate']} duplicates dropped, {deliveries['busy']} busy",
+        f"{len(deliveries)} messages",
+        f"{answers['delivered']} delivered, {answers['duplicate']} duplicates dropped, {answers['busy']} busy",
+        f"{mishaps['cut']} cut off before the answer",
     )
 
 

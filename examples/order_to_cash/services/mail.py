@@ -21,7 +21,7 @@ MISHAPS: Final[tuple[Mishap, ...]] = ("busy", "cut")
 
 _SCHEMA: Final = """
     CREATE TABLE deliveries (id INTEGER PRIMARY KEY, recipient TEXT, message_id TEXT, answer TEXT, mishap TEXT);
-    CREATE TABLE mailbox (message_id TEXT PRIMARY KEY, recipient TEXT, subject TEXT, text TEXT);
+    CREATE TABLE mailbox (message_id TEXT PRIMARY KEY, recipient TEXT, subject TEXT, attachment TEXT);
 """
 
 
@@ -73,10 +73,10 @@ class MailServer:
         found = mishap(self._seed, recipient, MISHAPS, earlier)
         answer = "busy"
         if found != "busy":
-            text = message.get_body(("plain",))
+            attachment = next((part.get_filename() for part in message.iter_attachments()), None)
             taken = self._ledger.execute(
                 "INSERT OR IGNORE INTO mailbox VALUES (?, ?, ?, ?)",
-                (key, recipient, str(message["Subject"]), str(text.get_content()) if text else ""),
+                (key, recipient, str(message["Subject"]), attachment),
             )
             answer = "delivered" if taken.rowcount else "duplicate"
         self._ledger.execute(
