@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from segue.client.connect import connect
+from segue.client.inspect import steps
 from segue.client.plugin import SeguePlugin
+from segue.client.records import Run, Step
 
-__all__ = ["SeguePlugin", "connect"]
+__all__ = ["Run", "SeguePlugin", "Step", "connect", "steps"]
