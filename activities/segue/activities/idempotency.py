@@ -8,18 +8,26 @@ A system that remembers the keys it has seen makes the effect happen once, howev
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Final
 
 from temporalio import activity
 
-__all__ = ["RUN_HEADER", "idempotency_key", "original_run_id"]
+__all__ = ["RUN_HEADER", "effects", "idempotency_key", "original_run_id"]
 
 RUN_HEADER: Final = "segue-run"
 """Activity header that carries the run's original id when the workflow was reset, so that its keys stay the same."""
 
 original_run_id: ContextVar[str | None] = ContextVar("original_run_id", default=None)
 """What `RUN_HEADER` held; the activity interceptor sets it."""
+
+effects: ContextVar[dict[Hashable, bytes] | None] = ContextVar("effects", default=None)
+"""What this attempt has already done under the step's own key: a digest of the effect, for each system that was asked.
+
+The activity interceptor gives each attempt an empty one, which its tasks share; without the plugin, whoever needs it
+first does. A connector refuses a second, different effect under one key, since the system would drop it as a repetition.
+"""
 
 
 def idempotency_key(part: str = "") -> str:

@@ -244,6 +244,10 @@ def _servable(value: Any) -> Iterator[Any]:
         if hasattr(value, _ACTIVITY):
             yield value
     elif type(value).__module__ != "builtins":
+        # An object that holds activities, as an HttpConnector does.
+        for member in vars(value).values() if hasattr(value, "__dict__") else ():
+            if isinstance(member, FunctionType) and hasattr(member, _ACTIVITY):
+                yield member
         # An object whose class has activities for methods: the object is what they work with.
         for cls in type(value).__mro__:
             for name, member in vars(cls).items():

@@ -32,7 +32,6 @@ from segue.activities.http._errors import (
     ResponseTooLarge,
     UnexpectedJson,
 )
-from segue.activities.http._keys import effects
 from segue.activities.http._pool import close
 from segue.activities.http._requests import Download, DownloadRequest, HttpRequest, HttpResponse
 from segue.activities.policy import Policy
@@ -55,7 +54,6 @@ __all__ = [
     "send_json",
     "HttpConnector",
     "close",
-    "effects",
     # systems
     "system",
     "downloads",

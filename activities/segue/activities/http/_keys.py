@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from contextvars import ContextVar
 
 from temporalio import activity
 
 from segue.activities.http._errors import RequestRefused, shown
 from segue.activities.http._exchange import Outgoing, origin
 from segue.activities.http._requests import UNSAFE
-from segue.activities.idempotency import idempotency_key
+from segue.activities.idempotency import effects, idempotency_key
 
-__all__ = ["effects", "with_key"]
-
-effects: ContextVar[dict[tuple[str, str, int | None], bytes] | None] = ContextVar("effects", default=None)
-"""What this attempt has sent under the step's own key: a digest for each origin."""
+__all__ = ["with_key"]
 
 
 def with_key(outgoing: Outgoing, given: bool | str) -> Outgoing:
