@@ -91,7 +91,5 @@ async def file_invoice(sale: Sale) -> objects.ObjectRef:
 async def notify(outcome: Outcome) -> None:
     """Tell the customer how the order ended, with the invoice if there is one."""
     subject, body = letters.notice(outcome)
-    invoice = () if outcome.invoice is None else (mail.Attachment(source=outcome.invoice),)
-    await mail.send(
-        mail.Mail(sender=SENDER, to=(outcome.order.email,), subject=subject, text=body, attachments=invoice)
-    )
+    invoice = [] if outcome.invoice is None else [mail.Attachment(source=outcome.invoice)]
+    await mail.send(mail.Mail(sender=SENDER, to=[outcome.order.email], subject=subject, text=body, attachments=invoice))

@@ -71,17 +71,17 @@ async def demo(folder: Path, seed: int, keep: bool, screen: Screen) -> bool:
         worker = Worker(folder / "worker.log", environment)
         try:
             lost = await fulfil(client, orders, worker, folder, screen)
+            audit = ledgers.audit(folder, orders)
+            _report(screen, audit, lost)
+            await _show_steps(screen, client, audit.busiest)
+            _point_to_ui(screen, server, audit.busiest, keep)
+            if keep:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await server.process.wait()
             await worker.stop()
         finally:
-            # After an error or Ctrl-C there is nothing to wait for: it would lose no order, as is shown here.
+            # After an error or Ctrl-C there is nothing to wait for: it loses no order, as is shown here.
             await asyncio.shield(worker.kill())
-        audit = ledgers.audit(folder, orders)
-        _report(screen, audit)
-        await _show_steps(screen, client, audit.busiest)
-        _point_to_ui(screen, folder, server, audit.busiest, keep)
-        if keep:
-            with contextlib.suppress(asyncio.CancelledError):
-                await server.process.wait()
     return audit.passed and lost > 0
 
 
@@ -106,7 +106,7 @@ async def fulfil(client: Client, orders: Sequence[Order], worker: Worker, folder
             lost = await _in_flight(runs)
             screen.event(f"worker {killed} killed (SIGKILL): {done} orders done, {lost} steps cut short", "yellow")
             await worker.start()
-            screen.event(f"worker {worker.pid} takes over")
+            screen.event(f"worker {worker.pid} takes over: what was cut short is tried again")
         worker.check()
         if time.monotonic() > deadline:
             raise DemoError(f"{len(orders) - done} orders are not done after {_PATIENCE_SECONDS} s: see {worker.log}")
@@ -146,8 +146,10 @@ def _introduce(screen: Screen, server: DevServer, payments: str, mail: str) -> N
     screen.line()
 
 
-def _report(screen: Screen, audit: ledgers.Audit) -> None:
+def _report(screen: Screen, audit: ledgers.Audit, lost: int) -> None:
     screen.heading("What the systems' own ledgers say")
+    if not lost:
+        screen.line(f"  {screen.paint('✗', 'red')} nothing of a killed worker: it never had a step in hand")
     for finding in audit.findings:
         mark = screen.paint("✗", "red") if finding.problems else screen.paint("✓", "green")
         screen.line(f"  {mark} {finding.text}")
@@ -163,7 +165,7 @@ async def _show_steps(screen: Screen, client: Client, order_id: str) -> None:
     screen.heading(f"The steps of order {order_id}", ", which took the payment provider the most requests")
 
 
-def _point_to_ui(screen: Screen, folder: Path, server: DevServer, order_id: str, keep: bool) -> None:
+def _point_to_ui(screen: Screen, server: DevServer, order_id: str, keep: bool) -> None:
     screen.heading("In the Web UI", f"  {server.ui}/namespaces/{server.namespace}/workflows/order-{order_id}")
     if keep:
         screen.line("  Ctrl-C ends it.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -68,8 +69,11 @@ def progress(folder: Path) -> dict[str, int]:
 
 
 def in_flight(folder: Path) -> int:
-    """Return how many requests the payment provider has taken and not answered."""
-    return _count(folder / PAYMENTS, "SELECT count(*) FROM requests WHERE answered_at IS NULL")
+    """Return how many requests the payment provider has just taken and not answered: somebody waits for them."""
+    just = time.time() - 1
+    return _count(
+        folder / PAYMENTS, f"SELECT count(*) FROM requests WHERE answered_at IS NULL AND received_at > {just}"
+    )
 
 
 def audit(folder: Path, orders: Sequence[Order]) -> Audit:
