@@ -151,11 +151,17 @@ def worker(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
             stderr=subprocess.STDOUT,
         )
         try:
-            # It polls once it has done something, and commands have no wait for it to tell of.
-            warm = [*SEGUE, "run", "shop:Add", "--input", "1", "--wait"]
-            subprocess.run(
-                warm, cwd=folder, env=environment(address), check=True, capture_output=True, timeout=PATIENCE
+            # Once it has done something it polls, and commands have no wait for it to tell of.
+            warm = subprocess.run(
+                [*SEGUE, "run", "shop:Add", "--input", "1", "--wait"],
+                cwd=folder,
+                env=environment(address),
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
             )
+            assert warm.stdout == "2\n", f"{warm.stderr}\n{log.read_text()}"
             yield Background(process, log)
         finally:
             process.terminate()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 import uuid
 
 import pytest
-
 from tests.cli.conftest import Ended, Segue
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -69,7 +70,8 @@ def test_a_query_without_a_worker(segue: Segue) -> None:
     assert segue("query", workflow_id, "read", "--timeout", "500ms") == Ended(
         1,
         "",
-        "Error: No answer to query 'read' in 500ms: does a worker serve this workflow? A longer --timeout waits longer\n",
+        "Error: No answer to query 'read' in 500ms: does a worker serve this workflow? "
+        "A longer --timeout waits longer\n",
     )
 
 
@@ -86,15 +88,22 @@ def test_terminate(segue: Segue, waiting: str) -> None:
         2, "", "Error: Missing option '--reason' (see segue terminate --help)\n"
     )
     assert segue("terminate", waiting, "--reason", "a test") == Ended(0, f"Terminated {waiting}\n", "")
-    assert segue("result", waiting) == Ended(1, "", f"Error: {waiting} was terminated: terminated: a test\n")
+    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    assert segue("result", waiting) == Ended(1, "", f"Error: {waiting} was terminated: a test (by {by})\n")
     assert segue("signal", waiting, "proceed") == Ended(5, "", f"Error: {waiting} has ended already\n")
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["signal", "ID", "x"], ["query", "ID", "x"], ["update", "ID", "x"], ["cancel", "ID"], ["terminate", "ID", "--reason", "x"]],
+    [
+        ["signal", "ID", "x"],
+        ["query", "ID", "x"],
+        ["update", "ID", "x"],
+        ["cancel", "ID"],
+        ["terminate", "ID", "--reason", "x"],
+    ],
     ids=lambda arguments: arguments[0],
-)  # fmt: skip
+)
 def test_a_workflow_that_is_not_there(segue: Segue, arguments: list[str], address: str) -> None:
     """Whatever is asked of an id that nobody knows ends with exit code 4."""
     assert segue(*arguments) == Ended(4, "", f"Error: No workflow ID in namespace 'default' on {address}\n")

@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-
 from tests.cli.conftest import Background, Ended, Segue
 
 ORDER = '{"id": "17", "lines": [{"sku": "tea", "quantity": 2}]}'
@@ -86,13 +85,13 @@ def test_several_arguments(segue: Segue, inputs: list[str], result: str) -> None
         (["shop:Zzz"], "No workflow 'Zzz' in shop: known are Add, Fail, FulfilOrder, Hold, Wait"),
         (
             ["FulfilOrder"],
-            "No module is known that could hold workflow 'FulfilOrder'. Name one (-m app.workflows), or start segue dev "
-            "in this folder, or give --task-queue to start it without a look at its class",
+            "No module is known that could hold workflow 'FulfilOrder'. Name one (-m app.workflows), or start segue "
+            "dev in this folder, or give --task-queue to start it without a look at its class",
         ),
     ],
     ids=[
-        "fields", "missing", "not wanted", "too many", "second argument", "no file", "not JSON", "close name", "no name",
-        "no module",
+        "fields", "missing", "not wanted", "too many", "second argument", "no file", "not JSON", "close name",
+        "no name", "no module",
     ],
 )  # fmt: skip
 def test_wrong_input_starts_nothing(segue: Segue, arguments: list[str], message: str) -> None:

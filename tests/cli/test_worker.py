@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-
 from tests.cli.conftest import Ended, Segue, Start, wait_for
 
 

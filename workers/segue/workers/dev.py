@@ -95,7 +95,9 @@ class _Supervisor:
                         again = self._ended(process)
                         if not again:
                             await asyncio.wait([stop, lost, change], return_when=asyncio.FIRST_COMPLETED)
-                    if change.done() and not stop.done() and not lost.done():
+                    if stop.done():
+                        self.say(f"Stopping; what the server knows stays in {self.server.path}")
+                    elif change.done() and not lost.done():
                         self.say(f"{_named(change.result(), self.directory)} changed: the worker starts anew")
                 finally:
                     change.cancel()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import getpass
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,8 +41,11 @@ class Connection:
     project: Project
     target: str = ""
 
-    async def client(self) -> Client:
-        """Return a client with Segue's plugin.
+    async def client(self, *, identity: str | None = None) -> Client:
+        """Return a client with Segue's plugin, which histories name as this user on this machine.
+
+        Args:
+            identity: The name, if that is not the one.
 
         Raises:
             Failure: The configuration cannot be used, or nothing answers.
@@ -51,7 +56,7 @@ class Connection:
         from segue.client.connect import DEFAULT_TARGET, connect
         from segue.client.telemetry import TelemetryError
 
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"identity": identity or _user()}
         try:
             configured = ClientConfig.load_client_connect_config(profile=self.profile)
             if self.address is not None:
@@ -107,6 +112,14 @@ class Connection:
 
     def _unreachable(self, reason: str) -> Failure:
         return Failure(f"Cannot connect to {self.target} ({reason})", Exit.UNREACHABLE, hint=START_HINT)
+
+
+def _user() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def _reason(message: str) -> str:

@@ -80,7 +80,6 @@ async def dev_command(
         finally:
             if first:
                 path.unlink(missing_ok=True)
-            click.echo(f"{click.style('Stopping', bold=True)}; what the server knows stays in {data}")
 
     try:
         await dev.develop(

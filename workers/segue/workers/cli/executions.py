@@ -79,7 +79,7 @@ async def executions(client: Client, query: str) -> AsyncIterator[Execution]:
             retry=True,
         )
         for info in page.executions:
-            yield _execution(info)
+            yield execution(info)
         if not (token := page.next_page_token):
             return
 
@@ -90,7 +90,8 @@ async def histories(client: Client, query: str) -> AsyncIterator[WorkflowHistory
         yield await client.get_workflow_handle(found.workflow_id, run_id=found.run_id).fetch_history()
 
 
-def _execution(info: WorkflowExecutionInfo) -> Execution:
+def execution(info: WorkflowExecutionInfo) -> Execution:
+    """Return a run from the server's record of it."""
     start_time = info.start_time.ToDatetime(UTC)
     close_time = info.close_time.ToDatetime(UTC) if info.HasField("close_time") else None
     return Execution(
@@ -103,3 +104,9 @@ def _execution(info: WorkflowExecutionInfo) -> Execution:
         close_time=close_time,
         duration=max((close_time or datetime.now(UTC)) - start_time, timedelta()),
     )
+
+
+def ended(status: str) -> str:
+    """Return a closed run's status as what became of it: `completed`, `was cancelled`."""
+    words = {"timed_out": "timed out", "continued_as_new": "continued as new"}.get(status, status)
+    return f"was {words}" if status in ("cancelled", "terminated") else words

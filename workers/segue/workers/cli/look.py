@@ -142,6 +142,45 @@ async def status_command(*, workflow_id: str, run_id: str | None, connection: Co
 
 
 @click.command("graph", short_help="Draw the steps of a run, as Mermaid or SVG")
-def graph_command() -> int:
-    """Draw."""
-    return 0
+@options.one_run
+@click.option(
+    "--format", "form", type=click.Choice(["mermaid", "svg"]), help="By default what FILE ends in, else mermaid."
+)
+@click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Where to write it; by default standard output.")  # fmt: skip
+@options.connected
+@options.machine_readable
+@options.command
+async def graph_command(
+    *,
+    workflow_id: str,
+    run_id: str | None,
+    form: str | None,
+    path: Path | None,
+    connection: Connection,
+    as_json: bool,
+) -> int:
+    """Draw the steps of a run in the order that was observed.
+
+    \b
+    segue graph order-17 -o order-17.svg
+    segue graph order-17 >> notes.md
+    """
+    from segue.client import draw
+    from segue.client.inspect import run
+
+    form = form or ("svg" if path is not None and path.suffix == ".svg" else "mermaid")
+    client = await connection.client()
+    with connection.explained(workflow_id, run_id):
+        found = await run(client.get_workflow_handle(workflow_id, run_id=run_id))
+    text = draw.svg(found) if form == "svg" else draw.mermaid(found)
+    if path is not None:
+        written(path, text.rstrip("\n") + "\n")
+    if as_json:
+        where = {"path": str(path)} if path is not None else {"text": text}
+        output.print_json({"workflow_id": found.workflow_id, "run_id": found.run_id, "format": form, **where})
+    elif path is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        click.echo(f"{len(found.steps)} steps of {workflow_id} in {path}", err=True)
+    return Exit.OK

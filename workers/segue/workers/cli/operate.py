@@ -12,7 +12,7 @@ import click
 from segue.workers.cli import options, output, values
 from segue.workers.cli.connection import Connection
 from segue.workers.cli.exits import Exit, Failure
-from segue.workers.cli.workflows import class_if_known, workflow_type
+from segue.workers.cli.workflows import class_if_known, described, require_open
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -142,6 +142,7 @@ async def cancel_command(*, workflow_id: str, run_id: str | None, connection: Co
     """Ask a workflow to cancel: its code may still clean up, compensate, or refuse."""
     client = await connection.client()
     with connection.explained(workflow_id, run_id):
+        await require_open(client, workflow_id, run_id)
         await client.get_workflow_handle(workflow_id, run_id=run_id).cancel()
     return _done(as_json, f"Asked {workflow_id} to cancel", workflow_id=workflow_id)
 
@@ -158,6 +159,7 @@ async def terminate_command(
     """End a workflow at once: its code does not run again, and nothing is compensated."""
     client = await connection.client()
     with connection.explained(workflow_id, run_id):
+        await require_open(client, workflow_id, run_id)
         await client.get_workflow_handle(workflow_id, run_id=run_id).terminate(reason=reason)
     return _done(as_json, f"Terminated {workflow_id}", workflow_id=workflow_id)
 
@@ -175,8 +177,8 @@ async def _arguments(
     """Return the arguments of a handler, validated if the workflow's class can be found here."""
     expected = None
     if (found := connection.project.modules_or(modules)) and not name.startswith("__"):
-        kind_of_run = await workflow_type(client, workflow_id, run_id)
-        cls = class_if_known(connection.project, kind_of_run, found)
+        execution = await described(client, workflow_id, run_id)
+        cls = class_if_known(connection.project, execution.type, found)
         function = values.handler(cls, kind, name) if cls is not None else None
         expected = values.parameters(function) if function is not None else None
     return values.bound(name, expected, texts)

@@ -14,12 +14,12 @@ import contextlib
 import dataclasses
 import json
 import os
-import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from segue.workers import ports
 from segue.workers.cli.exits import Exit, Failure
 
 DEV_FILE: Final = Path(".segue/dev.json")
@@ -120,15 +120,9 @@ def _running(path: Path) -> Running | None:
 
 
 def _alive(pid: int) -> bool:
-    if sys.platform == "win32":  # signal 0 would end the process there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    # The number alone may meanwhile be another process's.
+    command = ports.command(pid)
+    return "segue" in command and " dev" in command
 
 
 def _settings(path: Path) -> tuple[tuple[str, ...], str | None] | None:

@@ -11,11 +11,14 @@ import click
 
 from segue.workers.cli import options, output, values
 from segue.workers.cli.connection import Connection
+from segue.workers.cli.executions import ended
 from segue.workers.cli.exits import Exit, Failure
 from segue.workers.cli.workflows import class_named
 
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHandle
+
+    from segue.client.records import Run
 
 _INPUT_HELP = (
     "JSON, a file that holds JSON, or - for standard input: the argument, or an array of several. "
@@ -125,10 +128,10 @@ def _resolved(
     if not known:
         if queue is None:
             raise Failure(
-                f"Where is {workflow!r}?",
+                f"No module is known that could hold workflow {workflow!r}",
                 Exit.USAGE,
-                hint="name its module (-m app.workflows), or run segue dev beside this, or give --task-queue to start "
-                "it without a look at its class",
+                hint="name one (-m app.workflows), or start segue dev in this folder, or give --task-queue to start it "
+                "without a look at its class",
             )
         click.echo(f"Not validated here: no module of {workflow} is known; -m MODULE names one", err=True)
         return workflow, values.bound(workflow, None, texts), queue
@@ -173,10 +176,10 @@ async def _print_result(
         try:
             result: Any = await handle.result()
         except WorkflowFailureError:
-            ended = await run(handle, query_timeout=None)
+            found = await run(handle, query_timeout=None)
             if not as_json:
-                raise Failure(ended_badly(ended.workflow_id, ended.status, ended.error), Exit.FAILED) from None
-            output.print_json({**(started or {"workflow_id": handle.id}), "status": ended.status, "error": ended.error})
+                raise Failure(f"{handle.id} {ended(found.status)}{because(found)}", Exit.FAILED) from None
+            output.print_json({**(started or {"workflow_id": handle.id}), "status": found.status, "error": found.error})
             return Exit.FAILED
     if as_json:
         output.print_json({**(started or {"workflow_id": handle.id}), "status": "completed", "result": result})
@@ -185,7 +188,9 @@ async def _print_result(
     return Exit.OK
 
 
-def ended_badly(workflow_id: str, status: str, error: object) -> str:
-    """Return what became of a run that did not complete: `order-17 failed: CardDeclined: no funds`."""
-    words = {"failed": "failed", "timed_out": "timed out"}.get(status, f"was {status}")
-    return f"{workflow_id} {words}: {error}" if error is not None else f"{workflow_id} {words}"
+def because(run: Run) -> str:
+    """Return why a run did not complete, as the end of a sentence; empty if nobody said."""
+    if run.error is None:
+        return ""
+    # Who cancels or terminates gives a reason in words; the type of the failure adds nothing to it.
+    return f": {run.error.message if run.status in ('cancelled', 'terminated') else run.error}"

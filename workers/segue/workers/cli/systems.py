@@ -70,10 +70,12 @@ def _as_object(system: System, effective: Effective) -> dict[str, Any]:
 
 def _block(system: System, effective: Effective) -> list[str]:
     rows = [
-        (f"  {name}", _said(name, value, effective), _origin(effective.origins[name]))
+        (f"  {name}", _said(name, value, effective), effective.origins[name])
         for name, value in _values(effective).items()
     ]
-    lines = output.table((system.name, "", ""), rows, limit=None)
+    lines = output.table(
+        ("", "", ""), rows, paint=lambda _, text, cell: click.style(cell, dim=True) if text == "default" else cell
+    )
     steps = ", ".join(system.activities) or "no activities"
     return [f"{click.style(system.name, bold=True)}  {steps}", *lines[1:]]
 
@@ -91,7 +93,3 @@ def _said(name: str, value: Any, effective: Effective) -> str:
     if name == "maximum_attempts" and value == 0:
         return "0 (no bound)"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _origin(origin: str) -> str:
-    return "" if origin == "default" else origin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -110,7 +111,7 @@ async def _connected(connection: Connection) -> Client:
         forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
     )
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=core)), error_if_already_set=False)
-    return await connection.client()
+    return await connection.client(identity=f"{os.getpid()}@{socket.gethostname()}")
 
 
 def _announce(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from segue.workers.cli.executions import Execution, ended, execution
 from segue.workers.cli.exits import Exit, Failure
 from segue.workers.cli.project import Project
 from segue.workers.discover import DiscoveryError, discover, workflow_name
@@ -52,8 +53,8 @@ def class_if_known(project: Project, name: str, modules: Sequence[str]) -> type 
         return None
 
 
-async def workflow_type(client: Client, workflow_id: str, run_id: str | None) -> str:
-    """Return the type of a workflow.
+async def described(client: Client, workflow_id: str, run_id: str | None) -> Execution:
+    """Return what the server says of a run.
 
     Raises:
         RPCError: The server does not know the workflow, or cannot be reached.
@@ -61,12 +62,22 @@ async def workflow_type(client: Client, workflow_id: str, run_id: str | None) ->
     from temporalio.api.common.v1 import WorkflowExecution
     from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 
-    # The client's describe() refuses a paused run, whose status the SDK does not know.
-    described = await client.workflow_service.describe_workflow_execution(
+    response = await client.workflow_service.describe_workflow_execution(
         DescribeWorkflowExecutionRequest(
             namespace=client.namespace,
             execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id or ""),
         ),
         retry=True,
     )
-    return described.workflow_execution_info.type.name
+    return execution(response.workflow_execution_info)
+
+
+async def require_open(client: Client, workflow_id: str, run_id: str | None) -> None:
+    """Do nothing if a run is open; the server takes some requests for a closed one, and does nothing.
+
+    Raises:
+        Failure: It has ended.
+    """
+    found = await described(client, workflow_id, run_id)
+    if found.close_time is not None:
+        raise Failure(f"{workflow_id} has ended already: it {ended(found.status)}", Exit.CONFLICT)
