@@ -37,10 +37,27 @@ from temporalio import workflow
 from segue.activities.errors import PayloadError
 from segue.activities.fit import fits, kept_with, members_of
 
-__all__ = ["REFUSAL_PATCH", "accept", "accepted", "adapter", "binding", "check", "unserializable"]
+__all__ = [
+    "REFUSAL_PATCH",
+    "accept",
+    "accepted",
+    "adapter",
+    "binding",
+    "check",
+    "plain",
+    "sending",
+    "stays_here",
+    "unserializable",
+]
 
 REFUSAL_PATCH: Final = "segue.refusal"
 """Marks in a run's history that a value was refused there."""
+
+sending: ContextVar[str | None] = ContextVar("sending", default=None)
+"""What is being sent, for messages, where the call itself does not say: `The result of workflow 'Pay'`."""
+
+stays_here: ContextVar[bool] = ContextVar("stays_here", default=False)
+"""Whether what is converted never leaves the process, as the arguments of a local activity do not: any size will do."""
 
 # Values of exactly these types arrive as they are.
 _ATOMS = frozenset(
@@ -106,6 +123,13 @@ def accepted(values: Sequence[Any]) -> Generator[None]:
 
 
 _accepted: ContextVar[Sequence[Any]] = ContextVar("_accepted", default=())
+
+
+def plain(value: Any) -> bool:
+    """Return whether a value is made of JSON's own types, so that it needs no hint to arrive as it is."""
+    if type(value) in (list, dict):
+        return all(plain(item) for _, item in _parts(value, ""))
+    return value is None or type(value) in (str, int, float, bool)
 
 
 def binding() -> bool:

@@ -101,6 +101,7 @@ class Fit:
     test: Callable[[Any], bool] | None = None
 
     def __call__(self, value: Any) -> bool:
+        """Tell whether a value fits for certain."""
         if self.exact is not None and type(value) is not self.exact:
             return False
         return self.test is None or self.test(value)

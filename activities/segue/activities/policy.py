@@ -14,7 +14,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from temporalio.common import RetryPolicy
 
@@ -75,9 +75,13 @@ class Policy:
     @property
     def effective_heartbeat_timeout(self) -> timedelta | None:
         """The heartbeat timeout that is sent to the server: given, derived, or None for no heartbeat."""
+        return self.heartbeat_timeout_of(self.start_to_close_timeout)
+
+    def heartbeat_timeout_of(self, attempt: timedelta) -> timedelta | None:
+        """Return the heartbeat timeout of a step whose attempts may take this long, which its call may have said."""
         if self.heartbeat_timeout is not None:
             return self.heartbeat_timeout or None
-        return _HEARTBEAT_TIMEOUT if self.start_to_close_timeout > _HEARTBEAT_FROM else None
+        return _HEARTBEAT_TIMEOUT if attempt > _HEARTBEAT_FROM else None
 
     def retry_policy(self) -> RetryPolicy:
         """Return the part of this policy that Temporal calls the retry policy."""
@@ -106,12 +110,12 @@ class Policy:
             elif value < timedelta(0) or (not value and name != "heartbeat_timeout"):
                 yield name, f"must be longer than zero, not {value}"
                 unfit = True
-        coefficient: object = self.backoff_coefficient
+        coefficient: Any = self.backoff_coefficient
         if isinstance(coefficient, bool) or not isinstance(coefficient, (int, float)):
             yield "backoff_coefficient", f"must be a number, not {coefficient!r}"
         elif not 1 <= coefficient < math.inf:
             yield "backoff_coefficient", f"must be at least 1 and finite, not {coefficient!r}"
-        attempts: object = self.maximum_attempts
+        attempts: Any = self.maximum_attempts
         if isinstance(attempts, bool) or not isinstance(attempts, int):
             yield "maximum_attempts", f"must be a whole number, not {attempts!r}"
         elif attempts < 0:
@@ -133,7 +137,10 @@ class Policy:
         if self.heartbeat_timeout is not None and self.heartbeat_timeout > attempt:
             yield "heartbeat_timeout", f"({self.heartbeat_timeout}) is longer than start_to_close_timeout ({attempt})"
         if self.maximum_interval is not None and self.maximum_interval < self.initial_interval:
-            yield "maximum_interval", f"({self.maximum_interval}) is shorter than initial_interval ({self.initial_interval})"
+            yield (
+                "maximum_interval",
+                f"({self.maximum_interval}) is shorter than initial_interval ({self.initial_interval})",
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,13 +161,13 @@ class Capacity:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield (field, what is wrong with it) for each value that no worker could honour."""
-        rate: object = self.per_second
+        rate: Any = self.per_second
         if rate is not None:
             if isinstance(rate, bool) or not isinstance(rate, (int, float)):
                 yield "capacity.per_second", f"must be a number or None, not {rate!r}"
             elif not 0 < rate < math.inf:
                 yield "capacity.per_second", f"must be greater than zero and finite, not {rate!r}"
-        slots: object = self.concurrent
+        slots: Any = self.concurrent
         if slots is not None:
             if isinstance(slots, bool) or not isinstance(slots, int):
                 yield "capacity.concurrent", f"must be a whole number or None, not {slots!r}"

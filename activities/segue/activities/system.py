@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from temporalio import activity, workflow
 
@@ -29,10 +28,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ATTRIBUTE = "__segue_system__"
 
-# What this process has declared: systems by name, and the system of each activity by the activity's registered name.
+# What this process has declared: systems by name, and the systems of each activity by the activity's registered name.
 _systems: dict[str, System] = {}
-_by_activity: dict[str, System] = {}
+_claims: dict[str, dict[str, System]] = {}
 _parameters: dict[str, tuple[str, ...]] = {}
+_types: dict[str, list[type] | None] = {}
 
 
 class System:
@@ -64,14 +64,15 @@ class System:
         self.name = name
         self.policy = policy
         self.capacity = capacity
-        self.terminal = tuple(terminal)
-        self.retryable = tuple(retryable)
+        self.terminal = terminal
+        self.retryable = retryable
+        self._check(task_queue)
         self.task_queue = task_queue if task_queue is not None else (name if capacity else None)
-        frame = sys._getframe(1)
-        self.declared_at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        self.module: str = frame.f_globals.get("__name__", "")
+        caller = inspect.currentframe()
+        caller = caller.f_back if caller is not None else None
+        self.declared_at = f"{caller.f_code.co_filename}:{caller.f_lineno}" if caller is not None else "unknown"
+        self.module: str = caller.f_globals.get("__name__", "") if caller is not None else ""
         self.activities: list[str] = []
-        self._check()
         # The sandbox imports a workflow's module anew for every run; only the process's own import declares.
         if not workflow.unsafe.in_sandbox():
             _systems[name] = self
@@ -83,7 +84,7 @@ class System:
     def activity(self, fn: F, /) -> F: ...
 
     @overload
-    def activity(self, *, name: str | None = None, no_thread_cancel_exception: bool = False) -> Callable[[F], F]: ...
+    def activity(self, /, *, name: str | None = None, no_thread_cancel_exception: bool = False) -> Callable[[F], F]: ...
 
     def activity(
         self, fn: F | None = None, /, *, name: str | None = None, no_thread_cancel_exception: bool = False
@@ -93,35 +94,45 @@ class System:
         The function may be sync (it runs in a thread) or async. The options are those of `temporalio.activity.defn`.
         """
 
-        def register(fn: F) -> F:
-            registered = name or fn.__name__
-            activity.defn(name=registered, no_thread_cancel_exception=no_thread_cancel_exception)(fn)
-            setattr(fn, _ATTRIBUTE, self)
-            self.activities.append(registered)
-            if not workflow.unsafe.in_sandbox():
-                _by_activity[registered] = self
-                _parameters[registered] = tuple(inspect.signature(fn).parameters)
-            return fn
+        if fn is None:
+            return lambda fn: self._register(fn, name or fn.__name__, no_thread_cancel_exception)
+        return self._register(fn, fn.__name__, False)
 
-        return register if fn is None else register(fn)
+    def _register(self, fn: F, name: str, no_thread_cancel_exception: bool) -> F:
+        activity.defn(name=name, no_thread_cancel_exception=no_thread_cancel_exception)(fn)
+        setattr(fn, _ATTRIBUTE, self)
+        self.activities.append(name)
+        if not workflow.unsafe.in_sandbox():
+            _claims.setdefault(name, {})[self.name] = self
+            _parameters[name] = _parameter_names(fn)
+            _types[name] = getattr(_definition(fn), "arg_types", None)
+        return fn
 
-    def _check(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):  # pyright: ignore[reportUnnecessaryIsInstance]
+    def _check(self, task_queue: Any) -> None:
+        name, policy, capacity = cast("tuple[Any, Any, Any]", (self.name, self.policy, self.capacity))
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise PolicyError(
-                str(self.name), "name", "must start with a letter or digit and hold only letters, digits, '.', '_', '-'"
+                str(name), "name", "must start with a letter or digit and hold only letters, digits, '.', '_', '-'"
             )
-        for problems in (self.policy.problems(), self.capacity.problems()):
-            for field, problem in problems:
-                raise PolicyError(self.name, field, problem)
-        for field, classes in (("terminal", self.terminal), ("retryable", self.retryable)):
-            for cls in classes:
+        for field, value, kind in (("policy", policy, Policy), ("capacity", capacity, Capacity)):
+            if not isinstance(value, kind):
+                raise PolicyError(name, field, f"must be a {kind.__name__}, not {value!r}")
+            for problem in value.problems():
+                raise PolicyError(name, *problem)
+        for field in ("terminal", "retryable"):
+            classes: Any = getattr(self, field)
+            if not isinstance(classes, (tuple, list, set, frozenset)):
+                raise PolicyError(name, field, f"must be a tuple of exception classes, not {classes!r}")
+            given: tuple[Any, ...] = tuple(classes)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            for cls in given:
                 if not (inspect.isclass(cls) and issubclass(cls, BaseException)):
-                    raise PolicyError(self.name, field, f"must hold exception classes, not {cls!r}")
+                    raise PolicyError(name, field, f"must hold exception classes, not {cls!r}")
+            setattr(self, field, given)
         for cls in self.terminal:
             if cls in self.retryable:
-                raise PolicyError(self.name, "retryable", f"holds {cls.__qualname__}, which is also terminal")
-        if self.task_queue is not None and not self.task_queue.strip():
-            raise PolicyError(self.name, "task_queue", "must not be empty")
+                raise PolicyError(name, "retryable", f"holds {cls.__qualname__}, which is also terminal")
+        if task_queue is not None and not (isinstance(task_queue, str) and task_queue.strip()):
+            raise PolicyError(name, "task_queue", f"must be the name of a task queue or None, not {task_queue!r}")
 
 
 def systems() -> dict[str, System]:
@@ -132,18 +143,39 @@ def systems() -> dict[str, System]:
 def system_of(fn_or_name: Callable[..., Any] | str) -> System | None:
     """Return the system of an activity, given as its function or its registered name; None if it has none."""
     if isinstance(fn_or_name, str):
-        return _by_activity.get(fn_or_name)
+        return next(reversed(claims(fn_or_name)), None)
     # A bound method's attributes are its function's.
     system = getattr(fn_or_name, _ATTRIBUTE, None)
     return system if isinstance(system, System) else None
 
 
+def claims(name: str) -> tuple[System, ...]:
+    """Return the systems that declare an activity of this name, the latest last: more than one is ambiguous."""
+    return tuple(_claims.get(name, {}).values())
+
+
 def activity_name(fn: Callable[..., Any]) -> str | None:
     """Return the name under which a function is registered as an activity; None if it is none, or is dynamic."""
-    # Temporal's decorator leaves its definition here; there is no public way to ask for the name.
-    return getattr(getattr(fn, "__temporal_activity_definition", None), "name", None)
+    return getattr(_definition(fn), "name", None)
 
 
 def parameters_of(name: str) -> tuple[str, ...]:
     """Return the parameter names of an activity of some system, for messages; empty if it is not known here."""
     return _parameters.get(name, ())
+
+
+def types_of(name: str) -> list[type] | None:
+    """Return the parameter types of an activity of some system; None if they are not known here."""
+    return _types.get(name)
+
+
+def _definition(fn: Callable[..., Any]) -> Any:
+    # Temporal's decorator leaves its definition here; there is no public way to ask for what it holds.
+    return getattr(fn, "__temporal_activity_definition", None)
+
+
+def _parameter_names(fn: Callable[..., Any]) -> tuple[str, ...]:
+    called: Any = fn.__call__ if inspect.isclass(fn) else fn
+    names = tuple(inspect.signature(called).parameters)
+    # Temporal, too, takes a first parameter of this name for the instance of a method.
+    return names[1:] if names[:1] == ("self",) else names

@@ -12,7 +12,6 @@ import concurrent.futures
 import contextlib
 import copyreg
 import dataclasses
-import sys
 from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Final
@@ -130,8 +129,12 @@ class _Measuring(ABCMeta):
     """The class of a converter class that knows its codec and storage, which is made for one data converter."""
 
 
+def _without_codec() -> Any:
+    return SeguePayloadConverter
+
+
 # Activities in a process pool are sent their converter's class, and a class is pickled by its name.
-copyreg.pickle(_Measuring, lambda cls: (getattr, (sys.modules[__name__], "SeguePayloadConverter")))
+copyreg.pickle(_Measuring, lambda cls: (_without_codec, ()))
 
 
 class SeguePayloadConverter(CompositePayloadConverter):
@@ -256,9 +259,9 @@ def data_converter(existing: DataConverter | None) -> DataConverter:
             payload_class = SeguePayloadConverter
         else:
             stored_from = storage.payload_size_threshold if storage is not None else None
-            payload_class = _Measuring(
-                "SeguePayloadConverter", (SeguePayloadConverter,), {"_codec": codec, "_stored_from": stored_from}
-            )
+            attributes = {"_codec": codec, "_stored_from": stored_from}
+            made: Any = _Measuring("SeguePayloadConverter", (SeguePayloadConverter,), attributes)
+            payload_class = made
     failure_class: type[FailureConverter] = converter.failure_converter_class
     if failure_class is DefaultFailureConverter:
         failure_class = SegueFailureConverter

@@ -15,13 +15,14 @@ from typing import Any, cast
 
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
+from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, Worker, WorkerConfig
 
 from segue.activities.settings import Settings
 from segue.activities.system import system_of, systems
 from segue.client import telemetry
-from segue.client.converter import data_converter
+from segue.client.converter import SeguePayloadConverter, data_converter
 from segue.client.exit import settle_at_exit
 from segue.client.interceptor import SegueClientInterceptor
 from segue.client.sandbox import sandbox
@@ -49,9 +50,19 @@ class SeguePlugin(SimplePlugin):
         self.catalogue = Catalogue(self.settings)
         super().__init__(
             "segue.SeguePlugin",
-            data_converter=data_converter,
-            interceptors=[*_tracing(telemetry), SegueClientInterceptor(), SegueInterceptor(self.catalogue)],
+            data_converter=self._convert,
+            interceptors=[
+                *_tracing(telemetry),
+                SegueClientInterceptor(self.catalogue),
+                SegueInterceptor(self.catalogue),
+            ],
         )
+
+    def _convert(self, existing: DataConverter | None) -> DataConverter:
+        converter = data_converter(existing)
+        # A user's own converter knows better what it carries.
+        self.catalogue.checks = issubclass(converter.payload_converter_class, SeguePayloadConverter)
+        return converter
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class.

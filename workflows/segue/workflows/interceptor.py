@@ -8,8 +8,12 @@ its retry policy, queue or summary. Only the id needs care, see `_Outbound._acti
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import typing
 from collections import Counter
-from typing import Any, Final, NoReturn
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, NoReturn, cast
 
 import pydantic
 from temporalio import activity, workflow
@@ -25,6 +29,8 @@ from temporalio.worker import (
     HandleSignalInput,
     HandleUpdateInput,
     Interceptor,
+    SignalChildWorkflowInput,
+    SignalExternalWorkflowInput,
     StartActivityInput,
     StartChildWorkflowInput,
     StartLocalActivityInput,
@@ -35,8 +41,8 @@ from temporalio.worker import (
 
 from segue.activities import faithful, heartbeat
 from segue.activities.errors import PayloadError, Terminal, classify, describe
-from segue.activities.idempotency import RUN_HEADER, original_run_id
-from segue.activities.system import parameters_of
+from segue.activities.idempotency import RUN_HEADER, effects, original_run_id
+from segue.activities.system import parameters_of, types_of
 from segue.workflows.options import Catalogue
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
@@ -69,16 +75,25 @@ class SegueInterceptor(Interceptor):
 class _Inbound(WorkflowInboundInterceptor):
     catalogue: Catalogue
     _steps: StepLog
+    _outbound: _Outbound
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         self._steps = StepLog()
-        super().init(_Outbound(outbound, self.catalogue, self._steps))
+        self._outbound = _Outbound(outbound, self.catalogue, self._steps)
+        super().init(self._outbound)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
+        # Temporal's decorator leaves its definition here; there is no public way to ask for a run's own types.
+        definition = getattr(input.type, "__temporal_workflow_definition", None)
+        self._outbound.own_types = getattr(definition, "arg_types", None)
         try:
-            return await super().execute_workflow(input)
+            result = await super().execute_workflow(input)
+            self._check_result(
+                f"workflow {workflow.info().workflow_type!r}", result, getattr(definition, "ret_type", None)
+            )
         except Exception as error:
             _deliver(error)
+        return result
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         try:
@@ -88,9 +103,16 @@ class _Inbound(WorkflowInboundInterceptor):
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         try:
-            return await super().handle_update_handler(input)
+            result = await super().handle_update_handler(input)
+            self._check_result(f"update {input.update!r}", result, _update_type(input.update))
         except Exception as error:
             _deliver(error)
+        return result
+
+    def _check_result(self, what: str, result: Any, hint: Any) -> None:
+        """Refuse a result that would arrive altered, and name it to the converter, which weighs it afterwards."""
+        if self.catalogue.checks:
+            check_result(f"The result of {what}", result, hint)
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
         result = await super().handle_query(input)
@@ -109,43 +131,67 @@ class _Outbound(WorkflowOutboundInterceptor):
         self._catalogue = catalogue
         self._steps = steps
         self._named: bool | None = None
+        self.own_types: list[type] | None = None
         self._counts: Counter[str] = Counter()
         self._given: set[str] = set()
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
-        self._prepare(input)
-        try:
+        with self._prepared(input):
             handle = self.next.start_activity(input)
-        except PayloadError as error:
-            raise unsendable(f"Activity {input.activity!r}", parameters_of(input.activity), error) from None
         self._steps.started(handle, "activity", input.activity, input.summary)
         return handle
 
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
-        self._prepare(input)
+        token = faithful.stays_here.set(True)
         try:
-            handle = self.next.start_local_activity(input)
-        except PayloadError as error:
-            raise unsendable(f"Activity {input.activity!r}", parameters_of(input.activity), error) from None
+            with self._prepared(input):
+                handle = self.next.start_local_activity(input)
+        finally:
+            faithful.stays_here.reset(token)
         self._steps.started(handle, "local_activity", input.activity, input.summary)
         return handle
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:
-        check_arguments(f"Workflow {input.workflow!r}", (), input.args, input.arg_types)
+        callee = f"Workflow {input.workflow!r} is not started"
+        self._check(callee, (), input.args, input.arg_types)
         if input.static_summary is None:
             input.static_summary = summarize(input.args)
-        try:
+        with self._checked(callee, (), input.args):
             handle = await self.next.start_child_workflow(input)
-        except PayloadError as error:
-            raise unsendable(f"Workflow {input.workflow!r}", (), error) from None
         self._steps.started(handle, "child_workflow", input.workflow, input.static_summary)
         return handle
 
+    async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:
+        with self._checked(f"Signal {input.signal!r} is not sent", (), ()):
+            await self.next.signal_child_workflow(input)
+
+    async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:
+        with self._checked(f"Signal {input.signal!r} is not sent", (), ()):
+            await self.next.signal_external_workflow(input)
+
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
-        check_arguments("The continued run", (), input.args, input.arg_types)
+        callee = "The continued run is not started"
+        self._check(callee, (), input.args, input.arg_types if input.workflow is not None else self.own_types)
+        if self._catalogue.checks:
+            # What the SDK cannot convert once the run's own code has ended, it drops without a word.
+            with self._checked(callee, (), input.args):
+                workflow.payload_converter().to_payloads(input.args)
         self.next.continue_as_new(input)
 
-    def _prepare(self, input: StartActivityInput | StartLocalActivityInput) -> None:
+    def _check(self, callee: str, names: tuple[str, ...], args: Sequence[Any], hints: list[type] | None) -> None:
+        if self._catalogue.checks:
+            check_arguments(callee, names, args, hints)
+
+    @contextlib.contextmanager
+    def _checked(self, callee: str, names: tuple[str, ...], args: Sequence[Any]) -> Generator[None]:
+        """Name what the converter refuses. It need not look again at arguments that were checked."""
+        try:
+            with faithful.accepted(args):
+                yield
+        except PayloadError as error:
+            raise unsendable(callee, names, error) from None
+
+    def _prepared(self, input: StartActivityInput | StartLocalActivityInput) -> AbstractContextManager[None]:
         """Complete a call from its system's policy, or refuse it here, where the workflow's author sees it."""
         name = input.activity
         options = self._catalogue.options(name)
@@ -157,7 +203,9 @@ class _Outbound(WorkflowOutboundInterceptor):
                 "@system.activity and import its module in the worker, or pass start_to_close_timeout",
                 type="PolicyError",
             )
-        check_arguments(f"Activity {name!r}", parameters_of(name), input.args, input.arg_types)
+        self._check(
+            f"Activity {name!r} is not started", parameters_of(name), input.args, input.arg_types or types_of(name)
+        )
         input.activity_id = self._activity_id(name, input.activity_id)
         if input.summary is None:
             input.summary = summarize(input.args)
@@ -165,6 +213,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         if info.original_execution_run_id != info.run_id:
             header = Payload(metadata={"encoding": b"json/plain"}, data=f'"{info.original_execution_run_id}"'.encode())
             input.headers = {**input.headers, RUN_HEADER: header}
+        return self._checked(callee, names, input.args)
 
     def _activity_id(self, name: str, given: str | None) -> str | None:
         """Return a deterministic id, `name-n` for the nth call of an activity type, for a run that began with those.
@@ -198,10 +247,17 @@ class _ActivityInbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         header = input.headers.get(RUN_HEADER)
         token = original_run_id.set(header.data.decode().strip('"')) if header is not None else None
+        done = effects.set({})
         try:
             async with heartbeat.beating():
                 result = await super().execute_activity(input)
-            faithful.check(result)
+            if self._catalogue.checks:
+                definition = getattr(input.fn, "__temporal_activity_definition", None)
+                check_result(
+                    f"The result of activity {activity.info().activity_type!r}",
+                    result,
+                    getattr(definition, "ret_type", None),
+                )
             return result
         except Exception as error:
             raised = classify(error, self._catalogue.system(activity.info().activity_type))
@@ -209,6 +265,7 @@ class _ActivityInbound(ActivityInboundInterceptor):
                 raise
             raise raised from raised.__cause__
         finally:
+            effects.reset(done)
             if token is not None:
                 original_run_id.reset(token)
 
@@ -219,31 +276,56 @@ class _ActivityOutbound(ActivityOutboundInterceptor):
         super().heartbeat(*details)
 
 
-def check_arguments(callee: str, names: tuple[str, ...], args: Any, hints: list[type] | None) -> None:
+def check_arguments(callee: str, names: tuple[str, ...], args: Sequence[Any], hints: list[type] | None) -> None:
     """Refuse arguments that the receiver would misread or refuse, before anything is scheduled.
 
     Without this a wrong argument fails each attempt at the other side, and a subclass arrives as its base class.
+
+    Raises:
+        PayloadError: Names what is called, the argument, and the path within it.
     """
-    if hints is None or len(hints) != len(args):
-        # Parameters with defaults: the receiver pairs hints and arguments only when all are given.
-        hints = None
+    # Temporal pairs hints and arguments only when all parameters are given: with fewer, a model arrives as a dict.
+    paired = hints is not None and len(hints) == len(args)
     for position, value in enumerate(args):
-        hint = None if hints is None else hints[position]
         try:
-            faithful.check(value, hint)
-            if hint is not None:
-                faithful.accept(value, hint)
-        except PayloadError as error:
-            error.position = position
-            raise unsendable(callee, names, error) from None
-        except pydantic.ValidationError as error:
-            raise unsendable(callee, names, PayloadError(describe(error)), position) from None
+            if hints is not None and position < len(hints):
+                faithful.accept(value, hints[position])
+            else:
+                faithful.check(value)
+            if not paired and hints is not None and len(args) < len(hints) and not faithful.plain(value):
+                raise PayloadError(
+                    f"would arrive as plain JSON, because Temporal goes by type hints only when all {len(hints)} "
+                    f"parameters are given, and these are {len(args)}: give all"
+                )
+        except (PayloadError, pydantic.ValidationError) as error:
+            if faithful.binding():
+                refused = error if isinstance(error, PayloadError) else PayloadError(describe(error))
+                raise unsendable(callee, names, refused, position) from None
+
+
+def check_result(what: str, result: Any, hint: Any) -> None:
+    """Refuse a result that its receiver would misread or refuse, and tell the converter what it converts next.
+
+    Raises:
+        PayloadError: Names the result and the path within it.
+    """
+    faithful.sending.set(what)
+    try:
+        if hint is None:
+            faithful.check(result)
+        else:
+            faithful.accept(result, hint)
+    except (PayloadError, pydantic.ValidationError) as error:
+        if faithful.binding():
+            message, path = (error.message, error.path) if isinstance(error, PayloadError) else (describe(error), "")
+            raise PayloadError(f"{what}: {message}", path) from None
 
 
 def unsendable(callee: str, names: tuple[str, ...], error: PayloadError, position: int | None = None) -> PayloadError:
+    """Return the error with what is called and which argument is at fault in its message."""
     position = error.position if position is None else position
     name = f" {names[position]!r}" if position < len(names) else ""
-    named = PayloadError(f"{callee} is not started: argument {position + 1}{name}: {error.message}", error.path)
+    named = PayloadError(f"{callee}: argument {position + 1}{name}: {error.message}", error.path)
     named.position = position
     return named
 
@@ -254,9 +336,31 @@ def _deliver(error: Exception) -> NoReturn:
     Temporal would fail the workflow task and try it again until somebody deploys a mended worker. That is right only
     where the run itself is at stake: a nondeterminism error means that this worker's code does not fit the history.
     """
-    if isinstance(
-        error, (FailureError, asyncio.TimeoutError, workflow.NondeterminismError, workflow.ReadOnlyContextError)
-    ):
+    if isinstance(error, (FailureError, asyncio.TimeoutError, *_OF_THE_RUN)):
         raise error
+    for leaf in _leaves(error):
+        if isinstance(leaf, _OF_THE_RUN):  # a task group wraps what its tasks raise
+            raise leaf
     kind = type(error).__name__
     raise ApplicationError(str(error) or kind, type=kind).with_traceback(error.__traceback__) from error.__cause__
+
+
+# Errors that tell of the worker's code rather than of the run.
+_OF_THE_RUN: Final = (workflow.NondeterminismError, workflow.ReadOnlyContextError)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _update_type(name: str) -> Any:
+    """Return the type that an update's handler declares to return; None if it declares none."""
+    handler: Any = workflow.get_update_handler(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    try:
+        return typing.get_type_hints(handler).get("return")
+    except Exception:  # no function, or a hint that only a type checker can resolve
+        return None

@@ -13,8 +13,9 @@ from typing import Any
 from temporalio.common import RetryPolicy
 from temporalio.worker import StartActivityInput, StartLocalActivityInput
 
+from segue.activities.errors import Terminal
 from segue.activities.settings import Effective, Settings
-from segue.activities.system import System, activity_name, system_of
+from segue.activities.system import System, activity_name, claims, system_of
 
 __all__ = ["Catalogue", "Options"]
 
@@ -27,7 +28,7 @@ class Options:
     start_to_close_timeout: timedelta
     schedule_to_close_timeout: timedelta | None
     schedule_to_start_timeout: timedelta | None
-    heartbeat_timeout: timedelta | None
+    heartbeat_timeout: Callable[[timedelta], timedelta | None]
     retry_policy: RetryPolicy
     task_queue: str | None
 
@@ -40,7 +41,7 @@ class Options:
             start_to_close_timeout=policy.start_to_close_timeout,
             schedule_to_close_timeout=policy.schedule_to_close_timeout,
             schedule_to_start_timeout=policy.schedule_to_start_timeout,
-            heartbeat_timeout=policy.effective_heartbeat_timeout,
+            heartbeat_timeout=policy.heartbeat_timeout_of,
             retry_policy=policy.retry_policy(),
             task_queue=effective.task_queue,
         )
@@ -51,10 +52,11 @@ class Options:
         Temporal applies the shortest of all timeouts, so a timeout of the policy that is shorter than one given at the
         call would win over it. Such a one is left out.
         """
-        if call.schedule_to_close_timeout is None and not _shorter(
-            self.schedule_to_close_timeout, call.start_to_close_timeout
+        total = self.schedule_to_close_timeout
+        if call.schedule_to_close_timeout is None and not any(
+            _shorter(total, given) for given in (call.start_to_close_timeout, call.schedule_to_start_timeout)
         ):
-            call.schedule_to_close_timeout = self.schedule_to_close_timeout
+            call.schedule_to_close_timeout = total
         if call.start_to_close_timeout is None:
             call.start_to_close_timeout = self.start_to_close_timeout
         if call.schedule_to_start_timeout is None:
@@ -63,7 +65,7 @@ class Options:
             call.retry_policy = self.retry_policy
         if isinstance(call, StartActivityInput):
             if call.heartbeat_timeout is None:
-                call.heartbeat_timeout = self.heartbeat_timeout
+                call.heartbeat_timeout = self.heartbeat_timeout(call.start_to_close_timeout)
             if call.task_queue is None:
                 call.task_queue = self.task_queue
 
@@ -73,10 +75,14 @@ class Catalogue:
 
     Args:
         settings: Overrides of this deployment.
+
+    Attributes:
+        checks: Whether what is sent is checked: not where a user's own converter knows better what it carries.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.checks = True
         self._registered: dict[str, System] = {}
         self._options: dict[str, Options] = {}
 
@@ -92,7 +98,18 @@ class Catalogue:
         return self._registered.get(name) or system_of(name)
 
     def options(self, name: str) -> Options | None:
-        """Return the options of an activity type; None if it belongs to no system."""
+        """Return the options of an activity type; None if it belongs to no system.
+
+        Raises:
+            Terminal: Several systems declare an activity of this name, and this worker does not say which is meant.
+        """
+        if name not in self._registered and len(systems := claims(name)) > 1:
+            declared = " and ".join(f"{system.name!r} ({system.declared_at})" for system in systems)
+            raise Terminal(
+                f"Activity {name!r} belongs to several systems: {declared}. Give one of them another name with "
+                '@system.activity(name="...")',
+                type="PolicyError",
+            )
         options = self._options.get(name)
         system = self.system(name)
         if system is None or (options is not None and options.system is system):
