@@ -203,9 +203,8 @@ class _Outbound(WorkflowOutboundInterceptor):
                 "@system.activity and import its module in the worker, or pass start_to_close_timeout",
                 type="PolicyError",
             )
-        self._check(
-            f"Activity {name!r} is not started", parameters_of(name), input.args, input.arg_types or types_of(name)
-        )
+        callee, names = f"Activity {name!r} is not started", parameters_of(name)
+        self._check(callee, names, input.args, input.arg_types or types_of(name))
         input.activity_id = self._activity_id(name, input.activity_id)
         if input.summary is None:
             input.summary = summarize(input.args)
