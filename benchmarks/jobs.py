@@ -5,36 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from temporalio import activity, workflow
+from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel
-
-    from segue.activities import Policy, System
-
-bench = System("bench", policy=Policy(start_to_close_timeout=timedelta(seconds=30)))
-
-
-class Item(BaseModel):
-    """A small argument, as real steps have."""
-
-    id: str
-    number: int
-    note: str
-
-
-@activity.defn
-async def raw_step(item: Item) -> int:
-    return item.number
-
-
-@bench.activity
-async def segue_step(item: Item) -> int:
-    return item.number
+    from steps import Item, raw_step, segue_step
 
 
 def _item(number: int) -> Item:
-    return Item(id=f"item-{number}", number=number, note="a short text, as a step may carry")
+    return Item(id=f"item-{number}", number=number)
 
 
 @workflow.defn

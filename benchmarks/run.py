@@ -2,9 +2,10 @@
 
     python benchmarks/run.py [--rounds N] [--width N] [--runs N] [--json FILE]
 
-Two comparisons. *Overhead*: the same server and the same worker settings, with and without Segue. *Defaults*: Temporal as
-it comes (`temporal server start-dev --db-filename`, a plain `Worker`) and Segue as it comes (`segue dev`, `segue worker`).
-Sides alternate within each round, their order flips from round to round, and a ratio is the median over the rounds.
+Two comparisons. *Overhead*: the same server and the same worker settings, with and without Segue. *Defaults*: Temporal
+as it comes (`temporal server start-dev --db-filename`, a plain `Worker`) and Segue as it comes (the server of
+`segue dev`, the settings of `segue worker`). Both sides carry the same pydantic model with a pydantic converter. Sides
+alternate within each round, their order flips from round to round, and a ratio is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -25,18 +26,12 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
+from segue.workers import dev_server, ports
 
 _HERE = Path(__file__).resolve().parent
-_FAST = [
-    "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1",
-    "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000",
-    "--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000",
-    "--dynamic-config-value", "history.visibilityProcessorMaxPollRPS=2000",
-]  # fmt: skip
 
 
 class Side:
@@ -92,31 +87,27 @@ class Side:
 
 
 @contextlib.asynccontextmanager
-async def server(directory: Path, name: str, extra: list[str]) -> AsyncIterator[tuple[str, int]]:
-    """A Temporal server on a database file; its address and process id."""
-    binary = Path(sys.executable).with_name("temporal")
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(binary),
-        dev_server_database_filename=str(directory / f"{name}.db"),
-        dev_server_extra_args=extra,
-        dev_server_log_level="error",
+async def stock_server(directory: Path) -> AsyncIterator[tuple[str, int]]:
+    """Temporal's development server as it comes, on a database file; its address and process id."""
+    port = ports.free_port()
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("temporal")),
+        *("server", "start-dev", "--headless", "--port", str(port)),
+        *("--db-filename", str(directory / "stock.db"), "--log-level", "never"),
+        stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        address = environment.client.service_client.config.target_host
-        yield address, _listener(int(address.rpartition(":")[2]))
+        address = f"localhost:{port}"
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(RuntimeError):
+                    await Client.connect(address)
+                    break
+                await asyncio.sleep(0.1)
+        yield address, process.pid
     finally:
-        await environment.shutdown()
-
-
-def _listener(port: int) -> int:
-    """Process id of the `temporal` that was started with a port."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if any(word == str(port).encode() for word in words) and b"start-dev" in words:
-                    return int(entry.name)
-    raise RuntimeError(f"no temporal server was started with port {port}")
+        process.terminate()
+        await process.wait()
 
 
 @contextlib.asynccontextmanager
@@ -192,17 +183,17 @@ async def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         results: list[dict[str, Any]] = []
-        async with server(directory, "fast", _FAST) as (fast, fast_pid):
+        async with dev_server(directory / "segue.db", port=0, ui_port=None) as fast:
             if options.only in (None, "overhead"):
-                async with side("raw", fast, fast_pid) as raw, side("segue", fast, fast_pid) as segue:
+                async with side("raw", fast.address, fast.pid) as raw, side("segue", fast.address, fast.pid) as segue:
                     rows = await compare("Overhead: one server, equal worker settings", raw, segue, options)
                 show(rows, "raw")
                 results += rows
             if options.only in (None, "defaults"):
                 async with (
-                    server(directory, "stock", []) as (slow, slow_pid),
+                    stock_server(directory) as (slow, slow_pid),
                     side("stock", slow, slow_pid) as stock,
-                    side("segue", fast, fast_pid) as segue,
+                    side("segue", fast.address, fast.pid) as segue,
                 ):
                     rows = await compare("Defaults: Temporal as it comes, Segue as it comes", stock, segue, options)
                 show(rows, "stock")

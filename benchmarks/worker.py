@@ -17,6 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import jobs
+import steps
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
@@ -29,11 +30,11 @@ from segue.workers.run import defaults, worker
 async def _serve(side: str, address: str, task_queue: str) -> None:
     if side == "segue":
         client = await Client.connect(address, plugins=[SeguePlugin(settings=Settings())])
-        serving = worker(client, task_queue=task_queue, workflows=jobs.SEGUE, activities=[jobs.segue_step])
+        serving = worker(client, task_queue=task_queue, workflows=jobs.SEGUE, activities=[steps.segue_step])
     else:
         client = await Client.connect(address, data_converter=pydantic_data_converter)
         settings: dict[str, Any] = defaults() if side == "raw" else {}
-        serving = Worker(client, task_queue=task_queue, workflows=jobs.RAW, activities=[jobs.raw_step], **settings)
+        serving = Worker(client, task_queue=task_queue, workflows=jobs.RAW, activities=[steps.raw_step], **settings)
     async with serving:
         print("ready", flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
