@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -34,6 +35,8 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 import segue.client
+from segue.client.inspect import run
+from segue.client.table import render
 from segue.workers import ports
 from segue.workers.server import UI_PORT, DevServer, DevServerError, dev_server
 
@@ -95,7 +98,7 @@ async def fulfil(client: Client, orders: Sequence[Order], worker: Worker, folder
         )
     )
     screen.event(f"{len(orders)} orders under way, carried by worker {worker.pid}")
-    outcomes = [asyncio.ensure_future(run.result()) for run in runs]
+    outcomes = [asyncio.ensure_future(one.result()) for one in runs]
     lost = 0
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (done := sum(outcome.done() for outcome in outcomes)) < len(orders):
@@ -122,8 +125,8 @@ async def fulfil(client: Client, orders: Sequence[Order], worker: Worker, folder
 async def _in_flight(runs: Sequence[WorkflowHandle[FulfilOrder, Outcome]]) -> int:
     """Return how many steps the server believes to be in a worker's hands."""
     started = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-    described = await asyncio.gather(*(run.describe() for run in runs))
-    return sum(step.state == started for run in described for step in run.raw_description.pending_activities)
+    described = await asyncio.gather(*(one.describe() for one in runs))
+    return sum(step.state == started for one in described for step in one.raw_description.pending_activities)
 
 
 def _prepare(folder: Path) -> None:
@@ -163,6 +166,11 @@ def _report(screen: Screen, audit: ledgers.Audit, lost: int) -> None:
 
 async def _show_steps(screen: Screen, client: Client, order_id: str) -> None:
     screen.heading(f"The steps of order {order_id}", ", which took the payment provider the most requests")
+    found = await run(client.get_workflow_handle(f"order-{order_id}"))
+    # The outcome stands above, from better witnesses.
+    shown = dataclasses.replace(found, result=None)
+    for line in render(shown, width=78, colour=screen.coloured).splitlines():
+        screen.line(f"  {line}".rstrip())
 
 
 def _point_to_ui(screen: Screen, server: DevServer, order_id: str, keep: bool) -> None:

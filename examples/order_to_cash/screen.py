@@ -19,7 +19,7 @@ class Screen:
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
         self.live = out.isatty() and os.environ.get("TERM") != "dumb"
-        self._coloured = self.live and not os.environ.get("NO_COLOR")
+        self.coloured = self.live and not os.environ.get("NO_COLOR")
         self._drawn = ""
         self._began = time.monotonic()
 
@@ -56,7 +56,7 @@ class Screen:
 
     def paint(self, text: str, *styles: str) -> str:
         """Return the text in these styles, where colours are wanted."""
-        if not self._coloured or not styles:
+        if not self.coloured or not styles:
             return text
         return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -21,6 +23,7 @@ import pytest
 from examples.order_to_cash import ledgers
 from examples.order_to_cash.demo import read_orders
 from examples.order_to_cash.models import Order, Outcome
+from examples.order_to_cash.screen import Screen
 from examples.order_to_cash.services.warehouse import STOCK
 from examples.order_to_cash.workflows import FulfilOrder
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
@@ -234,6 +237,43 @@ def test_the_demo_deletes_no_folder_but_its_own(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+class Terminal(io.StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+def test_on_a_terminal_one_line_is_redrawn_below_those_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar is erased before a line is printed, and drawn again below it; nothing of it is left at the end."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    terminal = Terminal()
+    screen = Screen(terminal)
+
+    screen.bar(10, 40, "9 charged")
+    screen.bar(10, 40, "9 charged")
+    screen.event("worker 1 killed", "yellow")
+    screen.clear()
+
+    bar = "   0.0 s  ━━━━━━━━━━━━━━━━  10 of 40  9 charged"
+    assert terminal.getvalue() == f"{bar}\r\x1b[2K   0.0 s  worker 1 killed\n{bar}\r\x1b[2K"
+
+
+def test_a_pipe_gets_no_bar_and_no_colour() -> None:
+    """What is not a terminal gets plain lines only."""
+    out = io.StringIO()
+    screen = Screen(out)
+
+    screen.bar(10, 40, "9 charged")
+    screen.heading("What the ledgers say")
+    screen.clear()
+
+    assert out.getvalue() == "\nWhat the ledgers say\n\n"
+
+
 # One order at a time
 
 
@@ -252,10 +292,17 @@ async def fulfil(client: Client, asked: Order, workflow: type[Any] = FulfilOrder
             workflow.run, asked, id=f"order-{asked.id}-{time.time_ns()}", task_queue=queue
         )
         outcome = await handle.result()
-    events = (await handle.fetch_history()).events
-    return outcome, [
-        event.activity_task_scheduled_event_attributes.activity_type.name
-        for event in events
+    return outcome, [name for name, _ in await scheduled(handle)]
+
+
+async def scheduled(handle: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
+    """The type and id of each activity of a run, in the order in which they were scheduled."""
+    return [
+        (
+            event.activity_task_scheduled_event_attributes.activity_type.name,
+            event.activity_task_scheduled_event_attributes.activity_id,
+        )
+        for event in (await handle.fetch_history()).events
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
 
@@ -360,6 +407,40 @@ async def test_the_workflow_runs_without_segue_once_timeouts_are_written(
     assert [(_comparable(outcome), steps) for outcome, steps in without] == [
         (_comparable(outcome), steps) for outcome, steps in with_segue
     ]
+
+
+async def test_a_run_that_began_without_segue_ends_with_it(
+    client: Client, server: WorkflowEnvironment, folder: Path, tmp_path: Path
+) -> None:
+    """The plugin may be added while orders are under way: they go on from where they are, and charge nobody twice."""
+    asked = order(pay=["cut", "busy"])
+    plain = await Client.connect(
+        server.client.service_client.config.target_host, data_converter=pydantic_data_converter
+    )
+
+    async def completed(handle: WorkflowHandle[Any, Any]) -> int:
+        events = (await handle.fetch_history()).events
+        return sum(event.HasField("activity_task_completed_event_attributes") for event in events)
+
+    with with_timeouts(tmp_path) as workflow:
+        async with Worker(plain, task_queue="orders-begun", workflows=[workflow], activities=ACTIVITIES):
+            begun = await plain.start_workflow("FulfilOrder", asked, id="order-begun", task_queue="orders-begun")
+            while not await completed(begun):
+                await asyncio.sleep(0.02)
+    assert await completed(begun) == 1
+
+    async with Worker(client, task_queue="orders-begun", workflows=[FulfilOrder], activities=ACTIVITIES):
+        outcome = await client.get_workflow_handle_for(FulfilOrder.run, begun.id).result()
+
+    assert outcome.status == "paid"
+    assert await scheduled(begun) == [
+        ("reserve", "1"),
+        ("charge", "2"),
+        ("file_invoice", "3"),
+        ("pick", "4"),
+        ("notify", "5"),
+    ]
+    assert rows(folder / "payments.sqlite", "SELECT order_id FROM charges") == [(asked.id,)]
 
 
 def _comparable(outcome: Outcome) -> Outcome:
