@@ -114,9 +114,7 @@ async def serve(address: str) -> None:
     from segue.client import SeguePlugin
 
     client = await Client.connect(address, plugins=[SeguePlugin(settings=Settings())])
-    async with Worker(
-        client, task_queue=TASK_QUEUE, workflows=[TakeOrder], activities=[reserve, sql.query, sql.write]
-    ):
+    async with Worker(client, task_queue=TASK_QUEUE, workflows=[TakeOrder], activities=[reserve, sql.query, sql.write]):
         await asyncio.Event().wait()
 
 

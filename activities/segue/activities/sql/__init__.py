@@ -24,9 +24,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segue.activities.sql.databases import register
-from segue.activities.sql.effects import TABLE, Effect, once, transaction
-from segue.activities.sql.errors import (
+from segue.activities.sql._databases import register
+from segue.activities.sql._effects import TABLE, Effect, once, transaction
+from segue.activities.sql._errors import (
     DatabaseRefused,
     DatabaseUnavailable,
     EffectConflict,
@@ -35,10 +35,10 @@ from segue.activities.sql.errors import (
     StatementTimeout,
     TransactionConflict,
 )
-from segue.activities.sql.pools import close
-from segue.activities.sql.requests import MAXIMUM_BYTES, MAXIMUM_ROWS, Query, Rows, Statement, Write, Written
-from segue.activities.sql.steps import query, system, write
-from segue.activities.sql.values import Cell
+from segue.activities.sql._pools import close
+from segue.activities.sql._requests import MAXIMUM_BYTES, MAXIMUM_ROWS, Query, Rows, Statement, Write, Written
+from segue.activities.sql._steps import query, system, write
+from segue.activities.sql._values import Cell
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection as Connection

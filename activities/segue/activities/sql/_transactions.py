@@ -22,8 +22,8 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 from temporalio import activity
 
-from segue.activities.sql.databases import Address
-from segue.activities.sql.errors import (
+from segue.activities.sql._databases import Address
+from segue.activities.sql._errors import (
     DatabaseUnavailable,
     StatementError,
     StatementTimeout,
@@ -75,7 +75,7 @@ class Pool:
             write: Whether it may change anything. On SQLite it then holds the database's one write lock.
 
         Raises:
-            Terminal, Retryable: As `segue.activities.sql.errors` says.
+            IntegrityError, StatementError, DatabaseUnavailable and others: As their docstrings say.
         """
         left = time_left()
         scope = asyncio.timeout(left)
@@ -178,12 +178,12 @@ def time_left() -> float | None:
 def _system(address: Address) -> ModuleType:
     """Return the module that knows a kind of database. Each imports its driver."""
     if address.kind == "sqlite":
-        from segue.activities.sql import sqlite
+        from segue.activities.sql import _sqlite
 
-        return sqlite
-    from segue.activities.sql import postgresql
+        return _sqlite
+    from segue.activities.sql import _postgresql
 
-    return postgresql
+    return _postgresql
 
 
 def _until(since: datetime, timeout: timedelta | None) -> float | None:

@@ -6,10 +6,10 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
-from segue.activities.sql.databases import resolve
+from segue.activities.sql._databases import resolve
 
 if TYPE_CHECKING:
-    from segue.activities.sql.transactions import Pool
+    from segue.activities.sql._transactions import Pool
 
 __all__ = ["close", "pool_of"]
 
@@ -31,7 +31,7 @@ async def pool_of(reference: str) -> Pool:
         extra, driver = ("sql", "aiosqlite") if address.kind == "sqlite" else ("postgres", "asyncpg")
         try:
             __import__(driver)
-            from segue.activities.sql.transactions import Pool
+            from segue.activities.sql._transactions import Pool
         except ModuleNotFoundError as error:
             raise RuntimeError(
                 f'Database {reference!r} needs {error.name}, which is not installed: pip install "segue[{extra}]"'

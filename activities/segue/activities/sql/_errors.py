@@ -128,6 +128,7 @@ _BY_SQLSTATE: Final[dict[str, _Kind]] = {
     "58": DatabaseUnavailable,  # error of the operating system
     "XX": DatabaseUnavailable,  # internal error
 }
+_UNFIT_PARAMETER: Final = re.compile(r"(?:invalid input for query argument \$|Error binding parameter )(\d+)")
 _READ_ONLY_TRANSACTION: Final = "25006"
 _USE_WRITE: Final = "; a query only reads: use Write"
 
@@ -206,7 +207,8 @@ def _translate(error: SQLAlchemyError, database: str, where: str, reading: bool)
         known = isinstance(error.orig, exc.SQLAlchemyError)
         problem = str(error.orig) if known else f"a parameter cannot be sent: {type(error.orig).__name__}"
         return StatementError(database, f"{where}{problem}{within}")
-    driver = error.driver_exception
+    # SQLAlchemy stands an error of its own before one of asyncpg's, and none before those of sqlite3.
+    driver = (error.orig and error.orig.__cause__) or error.orig or error
     kind, problem, code = _of_driver(driver, reading)
     if code is None and (error.connection_invalidated or isinstance(driver, OSError)):
         kind, problem = DatabaseUnavailable, "the connection was lost"
@@ -220,10 +222,20 @@ def _of_driver(error: BaseException, reading: bool) -> tuple[_Kind, str, str | N
         if code == "SQLITE_READONLY" and reading:
             problem += _USE_WRITE
         return _BY_SQLITE_CODE.get(code, StatementError), problem, code
+    if (unfit := _UNFIT_PARAMETER.match(str(error))) is not None:
+        # Found by the driver, which repeats the value; asyncpg then borrows a SQLSTATE of the server's.
+        return (
+            StatementError,
+            f"parameter {unfit[1]} has a type that does not fit its place: send another or CAST it",
+            None,
+        )
+    if type(error).__name__ in ("InvalidCachedStatementError", "OutdatedSchemaCacheError"):
+        return TransactionConflict, "a table was altered since this worker prepared the statement", None
     sqlstate = getattr(error, "sqlstate", None)
-    # asyncpg gives its own findings a SQLSTATE too; they are ValueErrors, which the server's never are.
-    if not isinstance(sqlstate, str) or isinstance(error, ValueError):
-        return StatementError, _found_by_driver(error), None
+    if not isinstance(sqlstate, str):
+        if type(error).__name__ == "ClientConfigurationError":
+            return DatabaseRefused, "the URL or another setting of the connection is not valid", None
+        return StatementError, str(error).partition("\n")[0], None
     kind = next((_BY_SQLSTATE[sqlstate[:n]] for n in (5, 2) if sqlstate[:n] in _BY_SQLSTATE), StatementError)
     problem = str(getattr(error, "message", None) or error.args[0])
     if sqlstate.startswith("22"):
@@ -244,13 +256,3 @@ def _sqlite_code(driver: Any) -> str | None:
         return None
     # An extended code is a primary one with more words: SQLITE_CONSTRAINT_UNIQUE.
     return "_".join(name.split("_")[:2])
-
-
-def _found_by_driver(error: BaseException) -> str:
-    """Describe an error that a driver found before the database did. Their texts hold values."""
-    message = str(error)
-    if found := re.match(r"(?:invalid input for query argument \$|Error binding parameter )(\d+)", message):
-        return f"parameter {found[1]} has a type that does not fit its place: send another or CAST it"
-    if type(error).__name__ == "ClientConfigurationError":
-        return "the URL or another setting of the connection is not valid"
-    return message.partition("\n")[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segue.activities.sql.effects import once
-from segue.activities.sql.errors import StatementError, translated
-from segue.activities.sql.pools import pool_of
-from segue.activities.sql.requests import Query, Rows, Write, Written
-from segue.activities.sql.values import Cell
+from segue.activities.sql._effects import once
+from segue.activities.sql._errors import StatementError, translated
+from segue.activities.sql._pools import pool_of
+from segue.activities.sql._requests import Query, Rows, Write, Written
+from segue.activities.sql._values import Cell
 from segue.activities.system import System
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ async def query(request: Query) -> Rows:
 
     Raises:
         PayloadError: There are more rows or bytes than the request allows, or a value that cannot be carried.
-        Terminal, Retryable: As `segue.activities.sql.errors` says.
+        IntegrityError, StatementError, DatabaseUnavailable and others: As their docstrings say.
     """
     pool = await pool_of(request.database)
     from sqlalchemy.exc import ResourceClosedError
 
-    from segue.activities.sql.statements import Allowance, clause
+    from segue.activities.sql._statements import Allowance, clause
 
     allowance = Allowance(request)
     rows: list[tuple[Cell, ...]] = []
@@ -57,7 +57,7 @@ async def write(request: Write) -> Written:
     Raises:
         EffectConflict: The key was used for other statements.
         PayloadError: They return more than the request allows, or a value that cannot be carried; nothing is written.
-        Terminal, Retryable: As `segue.activities.sql.errors` says.
+        IntegrityError, StatementError, DatabaseUnavailable and others: As their docstrings say.
     """
     async with once(request.database, Written, key=request.key, request=request.statements) as effect:
         if not effect.done:
@@ -66,7 +66,7 @@ async def write(request: Write) -> Written:
 
 
 async def _executed(connection: AsyncConnection, request: Write) -> Written:
-    from segue.activities.sql.statements import Allowance, clause
+    from segue.activities.sql._statements import Allowance, clause
 
     allowance = Allowance(request)
     rowcounts: list[int] = []

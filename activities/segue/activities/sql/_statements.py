@@ -9,12 +9,12 @@ import pydantic_core
 from sqlalchemy import bindparam, text
 
 from segue.activities.errors import PayloadError
-from segue.activities.sql.values import Cell, carried, encode
+from segue.activities.sql._values import Cell, carried, encode
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, TextClause
 
-    from segue.activities.sql.requests import Query, Write
+    from segue.activities.sql._requests import Query, Write
 
 __all__ = ["Allowance", "clause"]
 

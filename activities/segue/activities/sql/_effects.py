@@ -33,19 +33,19 @@ from pydantic import BaseModel
 from segue.activities import faithful
 from segue.activities.errors import PayloadError
 from segue.activities.idempotency import idempotency_key
-from segue.activities.sql.errors import (
+from segue.activities.sql._errors import (
     DatabaseRefused,
     EffectConflict,
     IntegrityError,
     StatementError,
     TransactionConflict,
 )
-from segue.activities.sql.pools import pool_of
+from segue.activities.sql._pools import pool_of
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from segue.activities.sql.transactions import Pool
+    from segue.activities.sql._transactions import Pool
 
 __all__ = ["TABLE", "Effect", "fingerprint", "once", "transaction"]
 
@@ -60,6 +60,9 @@ CREATE TABLE IF NOT EXISTS segue_effects (
     created_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT CURRENT_TIMESTAMP
 )"""
 """The table of effects, in the SQL of SQLite and PostgreSQL both, for databases whose role may create none."""
+
+MAXIMUM_RESULT_SIZE: Final = 2 * 1024 * 1024
+"""Characters of an effect's result as JSON; a larger one is refused before the effect is committed."""
 
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _UNSET: Final = object()
@@ -123,7 +126,7 @@ async def once(
         return effect.result
 
     Args:
-        database: Reference to the database, as in `segue.activities.sql.databases`.
+        database: `env:NAME`, `file:/path`, a registered name, or a URL without a password.
         result: Type of the result, which the next attempt may need; None if there is none.
         key: Names the effect; by default `idempotency_key()`. A step with several effects tells them apart:
             `idempotency_key("reserve")`.
@@ -132,7 +135,7 @@ async def once(
     Raises:
         EffectConflict: The key was used for another request.
         PayloadError: The result cannot be stored faithfully.
-        Terminal, Retryable: As `segue.activities.sql.errors` says.
+        IntegrityError, StatementError, DatabaseUnavailable and others: As their docstrings say.
     """
     key = key if key is not None else idempotency_key()
     digest = fingerprint(request)
@@ -159,7 +162,7 @@ def transaction(
     asked. It may be an activity (below `@system.activity`) or be called by one. A method uses `once`.
 
     Args:
-        database: Reference to the database, as in `segue.activities.sql.databases`.
+        database: `env:NAME`, `file:/path`, a registered name, or a URL without a password.
         part: Tells the transactions of one step apart when it makes several in the same database.
 
     Raises:
@@ -262,6 +265,11 @@ async def _store(connection: AsyncConnection, key: str, value: Any, hint: Any) -
 
     faithful.check(value, hint)
     result = faithful.adapter(hint).dump_json(value).decode()
+    if len(result) > MAXIMUM_RESULT_SIZE:
+        raise PayloadError(
+            f"The result of the effect {key!r} is {len(result):,} characters as JSON, at most {MAXIMUM_RESULT_SIZE:,} "
+            "are stored: write it to an object and return a reference to it"
+        )
     await connection.execute(
         text("UPDATE segue_effects SET result = :result WHERE key = :key"), {"key": key, "result": result}
     )

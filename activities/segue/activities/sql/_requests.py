@@ -7,8 +7,8 @@ from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from segue.activities.sql.databases import DatabaseReference
-from segue.activities.sql.values import Cell, Value
+from segue.activities.sql._databases import DatabaseReference
+from segue.activities.sql._values import Cell, Value
 
 __all__ = ["MAXIMUM_BYTES", "MAXIMUM_ROWS", "Query", "Rows", "Statement", "Write", "Written", "placeholders"]
 
@@ -62,7 +62,7 @@ class Query(_Parameterised):
     """A question to a database, in a transaction that cannot write.
 
     Attributes:
-        database: Reference to the database; see `segue.activities.sql.databases`.
+        database: `env:NAME`, `file:/path`, a registered name, or a URL without a password.
         statement: One statement that returns rows, as in `Statement`.
         parameters: Its parameters, as in `Statement`.
         maximum_rows: Rows at which the query is refused rather than cut short.
@@ -79,7 +79,7 @@ class Write(BaseModel):
     """Changes to a database in one transaction, made once for each key.
 
     Attributes:
-        database: Reference to the database; see `segue.activities.sql.databases`.
+        database: `env:NAME`, `file:/path`, a registered name, or a URL without a password.
         statements: Executed in this order; all take effect, or none.
         key: Names the effect: of all writes with the same key one takes effect, whoever sends them. None stands for
             the key of the step, the same for every attempt.

@@ -24,7 +24,7 @@ from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from segue.activities.sql.errors import is_busy
+from segue.activities.sql._errors import is_busy
 
 __all__ = ["begin", "engines", "pause", "stored"]
 

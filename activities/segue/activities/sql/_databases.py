@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator
 
 from segue.activities.secrets import SecretRef
-from segue.activities.sql.errors import DatabaseRefused
+from segue.activities.sql._errors import DatabaseRefused
 
 __all__ = ["Address", "DatabaseReference", "register", "resolve"]
 
