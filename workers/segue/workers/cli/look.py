@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,38 @@ _COLOURS: Final = {
     "terminated": "red",
     "cancelled": "yellow",
 }
+
+
+@click.command("status", short_help="Each step of a run: state, attempts, times, what it waits for")
+@options.one_run
+@click.option("--watch", is_flag=True, help="Follow it until it ends.")
+@options.connected
+@options.machine_readable
+@options.command
+async def status_command(
+    *, workflow_id: str, run_id: str | None, watch: bool, connection: Connection, as_json: bool
+) -> int:
+    """Show a run and each of its steps: state, attempts, times, the last error, what it waits for.
+
+    Everything comes from the server, so it is there whether or not a worker is alive. With --watch the exit code is
+    that of the run: 0 if it completed, 1 if not.
+    """
+    from segue.client.inspect import run
+    from segue.client.table import render
+
+    client = await connection.client()
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    if watch:
+        from segue.workers.cli.watch import watch as follow
+
+        return await follow(handle, connection, as_json=as_json, to_stderr=False)
+    with connection.explained(workflow_id, run_id):
+        found = await run(handle)
+    if as_json:
+        output.print_json(found)
+    else:
+        click.echo(render(found, output.terminal_size()[0], output.coloured()))
+    return Exit.OK
 
 
 @click.command("list", short_help="Runs, the latest first")
@@ -116,7 +147,7 @@ def _listed(found: list[Execution]) -> list[str]:
     return output.table(
         ("ID", "TYPE", "STATUS", "STARTED", "TOOK"),
         rows,
-        limit=shutil.get_terminal_size().columns if sys.stdout.isatty() else None,
+        limit=output.terminal_size()[0] if sys.stdout.isatty() else None,
         paint=lambda column, text, cell: click.style(cell, fg=_COLOURS.get(text)) if column == 2 else cell,
     )
 
@@ -124,21 +155,6 @@ def _listed(found: list[Execution]) -> list[str]:
 def _when(start: datetime, now: datetime) -> str:
     local = start.astimezone()
     return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
-
-
-@click.command("status", short_help="Each step of a run: state, attempts, times, what it waits for")
-@options.one_run
-@options.connected
-@options.machine_readable
-@options.command
-async def status_command(*, workflow_id: str, run_id: str | None, connection: Connection, as_json: bool) -> int:
-    """Show steps."""
-    from segue.client.inspect import run
-
-    client = await connection.client()
-    with connection.explained(workflow_id, run_id):
-        output.print_json(await run(client.get_workflow_handle(workflow_id, run_id=run_id)))
-    return 0
 
 
 @click.command("graph", short_help="Draw the steps of a run, as Mermaid or SVG")
@@ -173,14 +189,14 @@ async def graph_command(
     client = await connection.client()
     with connection.explained(workflow_id, run_id):
         found = await run(client.get_workflow_handle(workflow_id, run_id=run_id))
-    text = draw.svg(found) if form == "svg" else draw.mermaid(found)
+    text = (draw.svg(found) if form == "svg" else draw.mermaid(found)).rstrip("\n")
     if path is not None:
-        written(path, text.rstrip("\n") + "\n")
+        written(path, text + "\n")
     if as_json:
         where = {"path": str(path)} if path is not None else {"text": text}
         output.print_json({"workflow_id": found.workflow_id, "run_id": found.run_id, "format": form, **where})
     elif path is None:
-        click.echo(text.rstrip("\n"))
+        click.echo(text)
     else:
         click.echo(f"{len(found.steps)} steps of {workflow_id} in {path}", err=True)
     return Exit.OK

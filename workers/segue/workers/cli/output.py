@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -60,6 +62,17 @@ def _row(row: Sequence[str], widths: Sequence[int], paint: Callable[[int, str, s
         cell = cell.rstrip() if column == len(widths) - 1 else cell
         cells.append(cell if paint is None else paint(column, text, cell))
     return "  ".join(cells).rstrip()
+
+
+def terminal_size() -> tuple[int, int]:
+    """Return the columns and lines of the terminal; elsewhere `$COLUMNS`, or 100 columns."""
+    size = shutil.get_terminal_size((100, 40))
+    return size.columns, size.lines
+
+
+def coloured() -> bool:
+    """Return whether the user wants colours (no-color.org)."""
+    return not os.environ.get("NO_COLOR")
 
 
 def width(text: str) -> int:

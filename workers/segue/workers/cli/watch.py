@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 import click
 
@@ -57,7 +57,8 @@ async def watch(handle: WorkflowHandle[Any, Any], connection: Connection, *, as_
     except asyncio.CancelledError:
         view.leave()
         click.echo(f"{handle.id} goes on running: segue status {handle.id} --watch", err=True)
-        raise
+        # Ctrl-C, for nothing else cancels a command. All is said, so it ends here and not as an interruption.
+        return Exit.INTERRUPTED
     finally:
         view.leave()
     return Exit.FAILED
@@ -86,7 +87,7 @@ async def _runs(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[Run]:
         await asyncio.sleep(max(min(max(quiet, _SHORTEST_SECONDS), _LONGEST_SECONDS), took / _SHARE))
 
 
-def _view(stream: IO[str], *, as_json: bool) -> View:
+def _view(stream: TextIO, *, as_json: bool) -> View:
     if as_json:
         return Objects(stream)
     return Screen(stream) if stream.isatty() else Lines(stream)
@@ -95,7 +96,7 @@ def _view(stream: IO[str], *, as_json: bool) -> View:
 class Objects:
     """A JSON object a line: each step when it is new or has changed, at last the run."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._changes = Changes()
 
@@ -119,7 +120,7 @@ class Objects:
 class Lines:
     """A line for each step that is new or has changed, and a last one for the run."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._changes = Changes()
         self._problems: tuple[str, ...] = ()
@@ -158,32 +159,38 @@ class Lines:
 class Screen:
     """The table of the run's steps, redrawn in place."""
 
-    def __init__(self, stream: IO[str], size: Callable[[], tuple[int, int]] | None = None) -> None:
+    def __init__(self, stream: TextIO, size: Callable[[], tuple[int, int]] = output.terminal_size) -> None:
         self._stream = stream
-        self._size = size or _terminal_size
+        self._size = size
         self._height = 0
         self._shown = False
 
     def show(self, run: Run) -> None:
         """See `View`."""
-        from segue.client.table import table
+        from segue.client.table import render
 
         columns, rows = self._size()
-        lines = table(run, width=columns, color=True, height=rows - 1)
-        self._draw(lines)
+        # A frame taller than the screen cannot be drawn over: its top is out of reach. The cursor needs a line too.
+        room = rows - 1
+        lines = render(run, columns, output.coloured(), encoding=self._stream.encoding).split("\n")
+        most = len(run.steps)
+        while len(lines) > room and most > 1:
+            most -= max((len(lines) - room) // 2, 1)
+            lines = render(run, columns, output.coloured(), encoding=self._stream.encoding, most=most).split("\n")
+        self._draw(lines[:room])
 
     def end(self, run: Run) -> None:
         """See `View`."""
-        from segue.client.table import table
+        from segue.client.table import render
 
-        columns, _ = self._size()
-        self._draw(table(run, width=columns, color=True))
+        self._draw(render(run, self._size()[0], output.coloured(), encoding=self._stream.encoding).split("\n"))
         self._height = 0
 
     def leave(self) -> None:
         """See `View`."""
         if self._shown:
-            self._stream.write("\x1b[?25h")
+            # Below the table there may be the ^C that a terminal shows of the key.
+            self._stream.write("\r\x1b[K\x1b[?25h")
             self._stream.flush()
             self._shown = False
 
@@ -196,13 +203,6 @@ class Screen:
         self._stream.flush()
         self._height = len(lines)
         self._shown = True
-
-
-def _terminal_size() -> tuple[int, int]:
-    import shutil
-
-    size = shutil.get_terminal_size()
-    return size.columns, size.lines
 
 
 class Changes:
