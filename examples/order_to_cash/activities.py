@@ -18,10 +18,14 @@ from sqlalchemy import text
 from segue.activities import Capacity, Policy, System, Terminal, http, mail, objects, sql
 
 # Attempts without bound: an order waits out an outage, and whether its card was charged never stays open.
-_patient = Policy(start_to_close_timeout=timedelta(seconds=3), maximum_attempts=0)
+_patient = Policy(start_to_close_timeout=timedelta(seconds=5), maximum_attempts=0)
 
 inventory = System("inventory", policy=_patient)
-payments = System("payments", policy=_patient, capacity=Capacity(per_second=20, concurrent=8))
+payments = System(
+    "payments",
+    policy=Policy(start_to_close_timeout=timedelta(seconds=3), maximum_attempts=0),
+    capacity=Capacity(per_second=20, concurrent=8),
+)
 invoices = System("invoices", policy=_patient)
 notices = System("notices", policy=_patient, capacity=Capacity(concurrent=4))
 

@@ -183,7 +183,7 @@ def _busiest(paid: set[str], requests: Sequence[tuple[str, str, str | None]]) ->
 
 
 def _invoices(folder: Path) -> set[str]:
-    """Return the orders that have an invoice object."""
+    """Return the orders that have an invoice; what a killed worker was writing has another name."""
     return {path.stem for path in (folder / INVOICES).glob("*.txt")}
 
 

@@ -107,7 +107,8 @@ def test_the_ledgers_of_the_demo_agree_with_the_orders(finished: Finished) -> No
     assert (len(refused), len(unserved)) == (3, 1)
     charges = rows(finished.folder / "payments.sqlite", "SELECT order_id, card, amount_cents FROM charges")
     assert sorted(charges) == sorted((o.id, o.card, o.total_cents) for o in paid.values())
-    assert {path.stem for path in (finished.folder / "invoices").iterdir()} == set(paid)
+    # What the worker was writing when it was killed is there too, under a name that is no object's.
+    assert {path.stem for path in (finished.folder / "invoices").glob("*.txt")} == set(paid)
     assert sorted(rows(finished.folder / "mail.sqlite", "SELECT recipient FROM mailbox")) == sorted(
         (o.email,) for o in orders
     )
