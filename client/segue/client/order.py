@@ -21,7 +21,7 @@ from typing import Final
 
 from segue.client.records import OPEN, Kind, State, Step
 
-__all__ = ["Group", "Order", "groups", "order"]
+__all__ = ["Group", "Order", "groups", "knotted", "order"]
 
 # As many steps of one name, scheduled while something was always open, are one fan-out.
 _FAN_OUT: Final = 4
@@ -117,6 +117,28 @@ def order(steps: Iterable[Step]) -> Order:
     found = groups(steps)
     edges, loops = _Tasks(found).relations()
     return Order(tuple(found), edges, loops)
+
+
+def knotted(edges: Iterable[tuple[int, int]], first: int) -> tuple[list[tuple[int, int]], int]:
+    """Return edges to draw, and how many knots they need, numbered from the first number given.
+
+    Where many end and many begin, all lead to all. Through a knot that is a line for each, not for each pair.
+    """
+    upper: dict[int, set[int]] = {}
+    for u, v in edges:
+        upper.setdefault(v, set()).add(u)
+    alike: dict[frozenset[int], list[int]] = {}
+    for v, before in upper.items():
+        alike.setdefault(frozenset(before), []).append(v)
+    drawn: list[tuple[int, int]] = []
+    knots = 0
+    for causes, effects in alike.items():
+        if len(causes) * len(effects) > len(causes) + len(effects):
+            knot, knots = first + knots, knots + 1
+            drawn += [(u, knot) for u in causes] + [(knot, v) for v in effects]
+        else:
+            drawn += [(u, v) for u in causes for v in effects]
+    return sorted(drawn), knots
 
 
 def _fold(units: list[tuple[Step, ...]], key: Callable[[Step], object], least: int) -> list[tuple[Step, ...]]:
@@ -246,13 +268,10 @@ def _levels(local: list[Step]) -> list[list[Step]]:
 
 def _explaining(seen: Sequence[frozenset[int]]) -> set[int]:
     """Return the causes that explain every effect: those that were always seen, or else the most frequent first."""
-    if not seen:
-        return set()
-    always = frozenset.intersection(*seen)
-    if always:
-        return set(always)
     chosen: set[int] = set()
-    left = list(seen)
+    left: list[frozenset[int]] = list(seen)
+    if left and (always := left[0].intersection(*left[1:])):
+        return set(always)
     while left:
         candidates = sorted({cause for causes in left for cause in causes})
         best = max(candidates, key=lambda cause: sum(cause in causes for causes in left))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from segue.client.records import State, Step
+    from segue.client.records import Kind, State, Status, Step
 
-__all__ = ["SYMBOLS", "TIMES", "duration", "one_line", "state", "time", "title"]
+__all__ = ["KINDS", "SYMBOLS", "TIMES", "duration", "one_line", "state", "time", "title"]
 
 SYMBOLS: Final[dict[State, tuple[str, str]]] = {
     "scheduled": ("○", "o"),
@@ -26,6 +26,20 @@ SYMBOLS: Final[dict[State, tuple[str, str]]] = {
     "abandoned": ("⊘", "/"),
 }
 """A sign for each state, told apart without its colour; the second is its ASCII form."""
+
+KINDS: Final[dict[Kind, str]] = {
+    "activity": "",
+    "local_activity": "local",
+    "child_workflow": "child",
+    "timer": "timer",
+    "wait": "",
+    "signal": "signal",
+    "update": "update",
+    "external_signal": "signal to",
+    "external_cancel": "to",
+    "nexus_operation": "nexus",
+}
+"""A word for each kind of step, where it is not plain from its name."""
 
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 """Between a name and how often it occurs."""
@@ -76,8 +90,8 @@ def one_line(text: str, limit: int | None = None) -> str:
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
-def state(value: State) -> str:
-    """Return a state in words: `backing off`."""
+def state(value: State | Status) -> str:
+    """Return a state or status in words: `backing off`."""
     return value.replace("_", " ")
 
 

@@ -1,0 +1,265 @@
+"""A run as text for a terminal: its state, what it waits for, and a row for each step, aligned to the last column.
+
+    print(render(await segue.client.run(handle), width=80, colour=False))
+
+Fan-outs and loops are one row with their counts, and beneath it what is not done or failed. Where the encoding lacks
+the signs, everything is said in ASCII.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import click
+
+from segue.client.labels import closing
+from segue.client.order import Group, groups
+from segue.client.records import Run, State, Step
+from segue.client.wording import KINDS, SYMBOLS, TIMES, duration, one_line, state, time
+
+__all__ = ["render"]
+
+_COLOURS: Final[dict[State, str]] = {
+    "completed": "green",
+    "running": "blue",
+    "scheduled": "cyan",
+    "waiting": "cyan",
+    "backing_off": "yellow",
+    "paused": "magenta",
+    "cancel_requested": "magenta",
+    "failed": "red",
+    "timed_out": "red",
+    "terminated": "red",
+    "cancelled": "bright_black",
+    "abandoned": "bright_black",
+}
+
+# Done, or none of the reader's business: shown last when there is no room for all.
+_QUIET: Final[frozenset[State]] = frozenset({"completed", "cancelled", "abandoned"})
+
+_LEAST_WIDTH: Final = 40
+_NOTE_LINES: Final = 3
+_MEMBERS: Final = 3
+
+_ASCII: Final = str.maketrans({"·": "-", "•": "-", "…": "~", TIMES: "x", "↳": ">", "↻": "~"})
+
+
+def render(
+    run: Run, width: int = 80, colour: bool = False, *, encoding: str | None = None, most: int | None = None
+) -> str:
+    """Return a run as lines of text, without a newline at the end.
+
+    Args:
+        run: The run.
+        width: Columns of the terminal; lines are cut or wrapped to it, but never below 40.
+        colour: Whether to colour with ANSI sequences.
+        encoding: What the text will be written in; by default that of standard output.
+        most: Rows to show at most, for a screen that does not scroll: those that are not done first, then the latest.
+    """
+    return _Table(run, max(width, _LEAST_WIDTH), colour, encoding or sys.stdout.encoding or "utf-8").text(most)
+
+
+class _Table:
+    def __init__(self, run: Run, width: int, colour: bool, encoding: str) -> None:
+        self.run = run
+        self.width = width
+        self.colour = colour
+        self.encoding = encoding
+        self.plain = False
+        try:
+            (TIMES + "·•…↳" + "".join(sign for sign, _ in SYMBOLS.values())).encode(encoding)
+        except (UnicodeEncodeError, LookupError):
+            self.encoding, self.plain = "ascii", True
+
+    def text(self, most: int | None) -> str:
+        shown = groups(self.run.steps)
+        total = len(shown)
+        if most is not None and total > most:
+            shown = _chosen(shown, most)
+        lines = [*self._head(), ""]
+        if not shown:
+            lines.append(self._paint("no steps yet" if self.run.is_open else "no steps", dim=True))
+        else:
+            lines += self._rows(shown)
+            if total > len(shown):
+                lines.append(self._paint(f"and {total - len(shown)} rows more, all done", dim=True))
+        return "\n".join(line.rstrip() for line in lines)
+
+    # ---- the head
+
+    def _head(self) -> Iterator[str]:
+        run = self.run
+        which: State = closing(run) or ("paused" if run.status == "paused" else "running")
+        status = f"{self._sign(which)} {state(run.status)} · {duration(run.duration)}"
+        room = self.width - _cells(status) - 2
+        name = self._fit(f"{run.type} · {run.workflow_id}", room)
+        yield self._paint(self._pad(name, room), bold=True) + "  " + self._paint(status, which)
+        told = [f"started {time(run.start_time)}", f"task queue {run.task_queue}", f"{run.history_length} events"]
+        if run.summary is not None:
+            told.insert(0, run.summary)
+        yield from (self._paint(line, dim=True) for line in self._wrap(" · ".join(told), self.width))
+        yield self._paint(self._fit(f"run {run.run_id}", self.width), dim=True)
+        for problem in run.problems:
+            yield from self._said("problem", problem, "failed")
+        if run.cancel_requested and run.is_open:
+            yield from self._said("cancel", "requested", "cancel_requested")
+        if run.waiting_for is not None:
+            until = run.waiting_for.startswith("until ")
+            yield from self._said("waits" if until else "waits for", run.waiting_for, "waiting")
+        if run.error is not None:
+            yield from self._said("error", str(run.error), "failed")
+        if run.result is not None:
+            yield from self._said("result", run.result, None)
+
+    def _said(self, key: str, text: str, which: State | None) -> Iterator[str]:
+        for number, line in enumerate(self._wrap(text, self.width - 11)):
+            yield self._paint(f"{key if not number else '':9}", dim=True) + "  " + self._paint(line, which)
+
+    # ---- the rows
+
+    def _rows(self, shown: Sequence[Group]) -> Iterator[str]:
+        states = [self._state(group) for group in shown]
+        attempts = [_attempts(group) for group in shown]
+        lasted = [duration(group.duration) if group.telling.kind != "signal" else "" for group in shown]
+        # On a narrow screen the sign alone must do for the state.
+        state_width = max(map(len, states)) if self.width >= 60 else 0
+        attempts_width = max(max(map(len, attempts)), len("tries"))
+        lasted_width = max(max(map(len, lasted)), len("time"))
+        indent = 2 + (state_width + 2 if state_width else 0)
+        room = self.width - indent - attempts_width - lasted_width - 4
+
+        def row(sign: str, said: str, name: str, tried: str, took: str) -> tuple[str, str, str]:
+            left = f"{sign:1} " + (f"{said:{state_width}}  " if state_width else "")
+            right = f"  {tried:>{attempts_width}}  {took:>{lasted_width}}"
+            return left, self._pad(self._fit(name, room), room), right
+
+        yield self._paint("".join(row("", "state", "step", "tries", "time")), dim=True)
+        for group, said, tried, took in zip(shown, states, attempts, lasted, strict=True):
+            which = group.telling.state
+            left, middle, right = row(self._sign(which), said, self._name(group), tried, took)
+            yield self._paint(left, which) + self._paint(middle) + self._paint(right, dim=True)
+            yield from self._beneath(group, indent)
+
+    def _state(self, group: Group) -> str:
+        step = group.telling
+        # What a cancelled timer bounded came in time: nothing went wrong.
+        return "ended early" if step.kind == "timer" and step.state == "cancelled" else state(step.state)
+
+    def _name(self, group: Group) -> str:
+        step = group.steps[0]
+        kind = KINDS[step.kind]
+        inside = "↳ " if step.parent_event_id is not None else ""
+        if len(group.steps) > 1:
+            return f"{inside}{step.name} {TIMES} {len(group.steps)}" + (f" · {kind}" if kind else "")
+        told = [step.name]
+        if step.summary is not None and step.summary != step.name:
+            told.append(step.summary)
+        if step.kind == "timer" and step.name == "timer" and step.fire_time is not None:
+            kind = duration(step.fire_time - step.scheduled_time)
+        if step.kind in ("external_signal", "external_cancel"):
+            kind = f"{kind} {step.workflow_id}"
+        return inside + " • ".join(told) + (f" · {kind}" if kind else "")
+
+    def _beneath(self, group: Group, indent: int) -> Iterator[str]:
+        """Yield what a step waits for or why it failed; of many, how they stand, and those that need looking at."""
+        if len(group.steps) == 1:
+            yield from self._note(_note(group.telling), group.telling.state, indent)
+            return
+        counts = group.counts
+        if len(counts) > 1:
+            told = ", ".join(f"{count} {state(which)}" for which, count in counts.items())
+            yield from self._note(told, None, indent)
+        looked_at = [step for step in group.steps if step.state not in _QUIET]
+        looked_at.sort(
+            key=lambda step: step.state not in ("failed", "timed_out", "terminated", "backing_off", "paused")
+        )
+        for step in looked_at[:_MEMBERS]:
+            which = step.summary if step.summary is not None and step.summary != step.name else step.id
+            yield from self._note(
+                f"{self._sign(step.state)} {which}: {_note(step) or state(step.state)}", step.state, indent
+            )
+        if len(looked_at) > _MEMBERS:
+            yield from self._note(f"and {len(looked_at) - _MEMBERS} more", None, indent)
+
+    def _note(self, text: str, which: State | None, indent: int) -> Iterator[str]:
+        for line in self._wrap(text, self.width - indent):
+            yield " " * indent + (self._paint(line, which) if which is not None else self._paint(line, dim=True))
+
+    # ---- text
+
+    def _sign(self, which: State) -> str:
+        return SYMBOLS[which][1 if self.plain else 0]
+
+    def _paint(self, text: str, which: State | None = None, *, dim: bool = False, bold: bool = False) -> str:
+        text = self._encodable(text)
+        if not self.colour or not text.strip():
+            return text
+        return click.style(text, fg=_COLOURS[which] if which is not None else None, dim=dim or None, bold=bold or None)
+
+    def _encodable(self, text: str) -> str:
+        if self.plain:
+            text = text.translate(_ASCII)
+        return text.encode(self.encoding, "replace").decode(self.encoding)
+
+    def _wrap(self, text: str, width: int) -> list[str]:
+        lines = textwrap.wrap(one_line(text, width * (_NOTE_LINES + 1)), width)
+        lines = [piece for line in lines for piece in self._narrow(line, width)]
+        if len(lines) > _NOTE_LINES:
+            lines = [*lines[: _NOTE_LINES - 1], self._fit(f"{lines[_NOTE_LINES - 1]} …", width)]
+        return lines
+
+    def _narrow(self, line: str, width: int) -> Iterator[str]:
+        """Yield a line in pieces that fit: characters of double width are more than `textwrap` counts."""
+        while _cells(line) > width:
+            at = len(self._cut(line, width))
+            yield line[:at]
+            line = line[at:]
+        yield line
+
+    def _fit(self, text: str, width: int) -> str:
+        text = one_line(text, 4 * width)
+        return text if _cells(text) <= width else f"{self._cut(text, width - 1)}…"
+
+    def _cut(self, text: str, width: int) -> str:
+        cells = 0
+        for number, char in enumerate(text):
+            cells += _cells(char)
+            if cells > width:
+                return text[:number]
+        return text
+
+    def _pad(self, text: str, width: int) -> str:
+        return text + " " * (width - _cells(text))
+
+
+def _chosen(found: Sequence[Group], most: int) -> list[Group]:
+    """Return as many groups as there is room for, in their order: those that are not done, then the latest."""
+    ranked = sorted(range(len(found)), key=lambda i: (found[i].telling.state in _QUIET, -i))
+    return [found[i] for i in sorted(ranked[: max(most, 1)])]
+
+
+def _attempts(group: Group) -> str:
+    if len(group.steps) > 1:
+        extra = sum(max(step.attempts - 1, 0) for step in group.steps)
+        return f"+{extra}" if extra else ""
+    step = group.telling
+    if step.attempts < 2 and (step.state == "completed" or not step.attempts):
+        return ""
+    return f"{step.attempts}/{step.maximum_attempts}" if step.maximum_attempts else str(step.attempts)
+
+
+def _note(step: Step) -> str:
+    if step.is_open:
+        return step.waiting_for or ""
+    return str(step.error) if step.error is not None else ""
+
+
+def _cells(text: str) -> int:
+    """Return how many columns of a terminal text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
