@@ -64,6 +64,8 @@ def defaults(grace: timedelta = GRACE) -> dict[str, Any]:
         # Steps that start in the worker that scheduled them spare the server a dispatch each.
         "max_eager_activity_reservations_per_workflow_task": _CONCURRENT_ACTIVITIES,
         "graceful_shutdown_timeout": grace,
+        # When a worker dies, its cached runs wait this long for it before another takes them; Temporal's default is 10 s.
+        "sticky_queue_schedule_to_start_timeout": timedelta(seconds=5),
         # Progress of a step is at most this old when its worker dies.
         "max_heartbeat_throttle_interval": timedelta(seconds=5),
         # Sync steps run in threads; the pool makes them as they are needed.
