@@ -33,7 +33,9 @@ class Ended:
 class Segue(Protocol):
     """Runs one command and waits for its end."""
 
-    def __call__(self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Ended: ...
+    def __call__(
+        self, *arguments: str, stdin: str | None = None, env: Mapping[str, str | None] | None = None
+    ) -> Ended: ...
 
 
 def environment(address: str | None) -> dict[str, str]:
@@ -172,11 +174,12 @@ def worker(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
 def segue(project: Path, address: str) -> Segue:
     """Run one command in the project's folder, against the session's server."""
 
-    def run(*arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Ended:
+    def run(*arguments: str, stdin: str | None = None, env: Mapping[str, str | None] | None = None) -> Ended:
+        variables: dict[str, str | None] = {**environment(address), **(env or {})}
         ended = subprocess.run(
             [*SEGUE, *arguments],
             cwd=project,
-            env={**environment(address), **(env or {})},
+            env={name: value for name, value in variables.items() if value is not None},
             input=(stdin or "").encode(),
             capture_output=True,
             timeout=PATIENCE,

@@ -63,7 +63,8 @@ async def status_command(
 @click.command("list", short_help="Runs, the latest first")
 @click.option("--query", metavar="QUERY", default="", help="A list filter of Temporal, such as "
               "'WorkflowType = \"FulfilOrder\" AND StartTime > \"2026-11-01\"'.")  # fmt: skip
-@click.option("--status", type=click.Choice(list(STATUSES)), help="Only runs with this status.")
+@click.option("--status", type=click.Choice(list(STATUSES)), metavar="STATUS",
+              help=f"Only runs with this status: {', '.join(STATUSES)}.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @options.connected
 @options.machine_readable

@@ -28,7 +28,7 @@ _EPILOG: Final = f"""\
 \b
 Exit codes:
   {Exit.OK:<4} done
-  {Exit.FAILED:<4} the run failed, was cancelled, terminated or timed out; or the command failed
+  {Exit.FAILED:<4} the run failed, was cancelled or timed out; or the command failed
   {Exit.USAGE:<4} wrong usage or input; nothing was sent
   {Exit.UNREACHABLE:<4} the server cannot be reached, or refuses this client
   {Exit.NOT_FOUND:<4} there is no such workflow
@@ -37,12 +37,16 @@ Exit codes:
 """
 
 
-class _Group(click.Group):
+class Group(click.Group):
     """Commands under headings, in the order in which people need them."""
+
+    def commands_in_order(self) -> list[str]:
+        """Return the names of all commands."""
+        return [name for commands in _COMMANDS.values() for name in commands]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """See base class."""
-        return [name for commands in _COMMANDS.values() for name in commands]
+        return self.commands_in_order()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """See base class."""
@@ -51,6 +55,14 @@ class _Group(click.Group):
                 found = getattr(importlib.import_module(f"segue.workers.cli.{module}"), f"{cmd_name}_command")
                 return found if isinstance(found, click.Command) else None
         return None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """See base class."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would exit with 1, which says that a run failed.
+            return Exit.BROKEN_PIPE
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """See base class."""
@@ -67,7 +79,7 @@ class _Group(click.Group):
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=_Group, epilog=_EPILOG, context_settings=_SETTINGS)
+@click.group(cls=Group, epilog=_EPILOG, context_settings=_SETTINGS)
 @click.version_option(package_name="segue", message="%(prog)s %(version)s")
 def segue() -> None:
     """Durable workflows in Python, on Temporal."""
