@@ -132,7 +132,7 @@ def test_a_connector_that_a_module_imports() -> None:
     Path("hello.py").write_text("from segue.activities import http\n")
     found = discover(["hello"])
     assert "http" in [one.name for one in found.systems]
-    assert "segue.http" in [activity_name(fn) for fn in found.activities]
+    assert "segue.http.request" in [activity_name(fn) for fn in found.activities]
 
 
 @pytest.mark.usefixtures("parcels")

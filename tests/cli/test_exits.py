@@ -19,7 +19,8 @@ from segue.workers.cli.root import segue as root
 def test_no_command_aborts_at_its_end(segue: Segue) -> None:
     """Thirty commands that have connected all exit 0: none dies in the interpreter's shutdown after its work."""
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
-        ended = list(threads.map(lambda _: segue("list", "--limit", "1", "--json"), range(30)))
+        begun = [threads.submit(segue, "list", "--limit", "1", "--json") for _ in range(30)]
+        ended = [one.result() for one in begun]
     assert [(one.code, one.err) for one in ended] == [(0, "")] * 30
 
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -165,7 +165,7 @@ def _named(files: Sequence[Path], directory: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _told() -> AsyncIterator[asyncio.Event]:
+async def _told() -> AsyncGenerator[asyncio.Event]:
     """Give an event that any of the signals sets by which a terminal, a shell or a service manager ends a process."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -245,12 +245,14 @@ def _servable(value: Any) -> Iterator[Any]:
             yield value
     elif type(value).__module__ != "builtins":
         # An object that holds activities, as an HttpConnector does.
-        for member in vars(value).values() if hasattr(value, "__dict__") else ():
+        held: dict[str, Any] = getattr(value, "__dict__", {})
+        for member in list(held.values()):
             if isinstance(member, FunctionType) and hasattr(member, _ACTIVITY):
                 yield member
         # An object whose class has activities for methods: the object is what they work with.
         for cls in type(value).__mro__:
-            for name, member in vars(cls).items():
+            members: dict[str, Any] = dict(vars(cls))
+            for name, member in members.items():
                 if isinstance(member, FunctionType) and hasattr(member, _ACTIVITY):
                     with contextlib.suppress(AttributeError):
                         yield getattr(value, name)

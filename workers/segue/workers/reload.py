@@ -12,7 +12,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["ReloadError", "changes"]
 
@@ -42,10 +42,12 @@ async def changes(directory: Path) -> AsyncIterator[list[Path]]:
         # A new folder has no suffix, and is watched from then on.
         return path.endswith(_SUFFIXES) or os.path.isdir(path)
 
+    watch: Any = watchfiles.awatch  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     folders = await asyncio.to_thread(_folders, directory)
     while True:
         # Each folder by itself: a recursive watch would take in .venv and node_modules, tens of thousands of them.
-        async for batch in watchfiles.awatch(*folders, watch_filter=relevant, recursive=False, raise_interrupt=False):
+        batches: Any = watch(*folders, watch_filter=relevant, recursive=False, raise_interrupt=False)
+        async for batch in batches:
             now = await asyncio.to_thread(_folders, directory)
             grown = [Path(folder) for folder in now if folder not in folders]
             files = {Path(path) for _, path in batch if path.endswith(_SUFFIXES)}

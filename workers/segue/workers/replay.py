@@ -93,7 +93,8 @@ async def replay(
     from segue.client import SeguePlugin
 
     plugins = [*options.pop("plugins", ()), plugin if plugin is not None else SeguePlugin(telemetry=False)]
-    replayer = Replayer(workflows=workflows, plugins=plugins, **{"runtime": _quiet(), **options})
+    options.setdefault("runtime", _quiet())
+    replayer = Replayer(workflows=workflows, plugins=plugins, **options)
     known = {cls: _registered(cls) for cls in workflows}
     replayed = 0
     failures: list[ReplayFailure] = []

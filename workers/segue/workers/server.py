@@ -21,7 +21,7 @@ import signal
 import sys
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Final
@@ -90,7 +90,7 @@ async def dev_server(
     retention: timedelta = _RETENTION,
     search_attributes: Mapping[str, str] | None = None,
     dynamic_config: Mapping[str, Any] | None = None,
-) -> AsyncIterator[DevServer]:
+) -> AsyncGenerator[DevServer]:
     """Run an embedded server; it is ready when the block begins, and has ended when the block is left.
 
     Args:
@@ -250,7 +250,8 @@ async def _downloaded() -> Path:
     folder = Path(tempfile.gettempdir()) / "segue-temporal"
     folder.mkdir(exist_ok=True)
     try:
-        environment = await WorkflowEnvironment.start_local(download_dest_dir=str(folder))
+        start: Any = WorkflowEnvironment.start_local  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        environment: WorkflowEnvironment = await start(download_dest_dir=str(folder))
     except RuntimeError as error:
         raise DevServerError(
             "There is no `temporal` server beside this Python or on PATH, and it could not be downloaded: install it "
@@ -282,7 +283,7 @@ def _log(path: Path | None) -> IO[bytes]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[IO[str]]:
+def _locked(path: Path) -> Generator[IO[str]]:
     """Hold the data for this process and the server that it starts; a server whose own process is gone is stopped.
 
     Raises:

@@ -9,7 +9,7 @@ import getpass
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.workers.cli.exits import Exit, Failure
@@ -80,7 +80,7 @@ class Connection:
             raise self._unreachable(_reason(str(error))) from error
 
     @contextlib.contextmanager
-    def explained(self, workflow_id: str | None = None, run_id: str | None = None) -> Iterator[None]:
+    def explained(self, workflow_id: str | None = None, run_id: str | None = None) -> Generator[None]:
         """Turn what the server refuses inside the block into a `Failure` that says so of this workflow."""
         from temporalio.service import RPCError
 

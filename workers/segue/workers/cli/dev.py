@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,7 +64,7 @@ async def dev_command(
         ui_port = port + 1000 if 0 < port < 64536 else 0
 
     @contextlib.contextmanager
-    def started(up: server.DevServer) -> Iterator[None]:
+    def started(up: server.DevServer) -> Generator[None]:
         running = project.Running(
             pid=os.getpid(), address=up.address, namespace=up.namespace, ui=up.ui, modules=served, task_queue=queue
         )

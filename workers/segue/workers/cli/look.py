@@ -103,9 +103,11 @@ async def list_command(*, query: str, status: str | None, limit: int, connection
 @click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Where to write it; by default standard output.")  # fmt: skip
 @options.connected
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@options.machine_readable
 @options.command
-async def history_command(*, workflow_id: str, run_id: str | None, path: Path | None, connection: Connection) -> int:
+async def history_command(
+    *, workflow_id: str, run_id: str | None, path: Path | None, connection: Connection, as_json: bool
+) -> int:
     """Record a run's history as JSON, for `segue replay`, as Temporal's own tools write it."""
     client = await connection.client()
     with connection.explained(workflow_id, run_id):
@@ -115,7 +117,10 @@ async def history_command(*, workflow_id: str, run_id: str | None, path: Path | 
         click.echo(text)
         return Exit.OK
     written(path, text + "\n")
-    click.echo(f"{len(history.events)} events of {workflow_id} in {path}", err=True)
+    if as_json:
+        output.print_json({"workflow_id": workflow_id, "run_id": history.run_id, "path": str(path)})
+    else:
+        click.echo(f"{len(history.events)} events of {workflow_id} in {path}", err=True)
     return Exit.OK
 
 

@@ -123,7 +123,7 @@ async def update_command(
         handle = client.get_workflow_handle(workflow_id, run_id=run_id)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                answer: Any = await handle.execute_update(name, args=arguments)
+                answer: Any = await handle.execute_update(name, args=arguments)  # pyright: ignore[reportUnknownMemberType]
         except WorkflowUpdateFailedError as error:
             reason = error.cause or error
             raise Failure(f"Update {name!r} of {workflow_id} failed: {reason}", Exit.FAILED) from error

@@ -112,9 +112,10 @@ def write(path: Path, running: Running) -> None:
 
 def _running(path: Path) -> Running | None:
     # A file that is half there, or of another version, is as good as none.
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         content: dict[str, Any] = json.loads(path.read_text())
-        running = Running(**{**content, "modules": tuple(content.get("modules", ()))})
+        content["modules"] = tuple(content["modules"])
+        running = Running(**content)
         return running if _alive(running.pid) else None
     return None
 
@@ -142,8 +143,15 @@ def _settings(path: Path) -> tuple[tuple[str, ...], str | None] | None:
     task_queue: Any = found.pop("task-queue", None)
     for name in found:
         raise Failure(f"{path}: [tool.segue] has an unknown field {name!r}: known are modules, task-queue", Exit.USAGE)
-    if not isinstance(modules, list) or not all(isinstance(item, str) for item in modules):  # pyright: ignore[reportUnknownVariableType]
-        raise Failure(f"{path}: modules in [tool.segue] must be a list of module names, not {modules!r}", Exit.USAGE)
+    if not isinstance(modules, list):
+        raise _bad_modules(path, modules)
+    names: list[Any] = modules  # pyright: ignore[reportUnknownVariableType]
+    if not all(isinstance(name, str) for name in names):
+        raise _bad_modules(path, names)
     if task_queue is not None and (not isinstance(task_queue, str) or not task_queue):
         raise Failure(f"{path}: task-queue in [tool.segue] must be a text, not {task_queue!r}", Exit.USAGE)
-    return tuple(modules), task_queue  # pyright: ignore[reportUnknownArgumentType]
+    return tuple(names), task_queue
+
+
+def _bad_modules(path: Path, modules: Any) -> Failure:
+    return Failure(f"{path}: modules in [tool.segue] must be a list of module names, not {modules!r}", Exit.USAGE)

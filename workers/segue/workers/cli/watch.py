@@ -219,9 +219,10 @@ class Changes:
             self._run_id = run.run_id
         found: list[Step] = []
         for step in run.steps:
-            key, now = (step.id, 0 if step.kind == "wait" else step.scheduled_event_id), (step.state, step.attempts)
-            if self._seen.get(key) != now:
-                self._seen[key] = now
+            # A wait has no event of its own, and moves as history grows.
+            key = (step.id, 0 if step.kind == "wait" else step.scheduled_event_id)
+            if self._seen.get(key) != (step.state, step.attempts):
+                self._seen[key] = (step.state, step.attempts)
                 found.append(step)
         return found
 
