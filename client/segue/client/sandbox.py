@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import pydantic
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import DataConverter, SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher
 from temporalio.workflow import Info
 
 from segue.activities.system import system_of
+from segue.workflows.interceptor import NAMED_STEPS_FUNCTION
 
-__all__ = ["sandbox"]
+__all__ = ["SegueWorkflowRunner", "sandbox"]
 
 # Modules that workflows share with the process, each because importing it anew for every run costs much and wins
 # nothing: they hold no state that a run could change.
@@ -80,40 +83,86 @@ def sandbox(
     restrictions = dataclasses.replace(
         restrictions, invalid_module_members=restrictions.invalid_module_members | withheld
     )
-    if type(runner) is not SandboxedWorkflowRunner or converter is None or _needs_context(converter):
+    if type(runner) is not SandboxedWorkflowRunner:
         return dataclasses.replace(runner, restrictions=restrictions)
-    return DirectSandboxedWorkflowRunner(restrictions=restrictions, runner_class=runner.runner_class)
+    return SegueWorkflowRunner(
+        restrictions=restrictions,
+        runner_class=runner.runner_class,
+        contexts=converter is None or _needs_context(converter),
+    )
 
 
 def _needs_context(converter: DataConverter) -> bool:
     return converter.payload_codec is not None or converter.external_storage is not None
 
 
-class DirectSandboxedWorkflowRunner(SandboxedWorkflowRunner):
-    """The sandbox for workers whose payloads need no context, because no codec and no storage would look at it.
+@dataclasses.dataclass(frozen=True)
+class SegueWorkflowRunner(SandboxedWorkflowRunner):
+    """The sandbox, with a flag in each run's history that says its activities have named ids, and a detour spared."""
 
-    For each payload of each command the SDK asks the workflow instance, four times over, in which context to encode
-    it, and each question enters the sandbox. In a wide fan-out that is a quarter of the worker's CPU. Without a codec
-    and without external storage nobody uses the answer, so it is given here, at once.
+    contexts: bool = True
+    """Whether a codec or external storage looks at the context of a payload.
+
+    For each payload of each command the SDK asks the workflow instance, four times over, in which context to encode it,
+    and each question enters the sandbox. In a wide fan-out that is a quarter of the worker's CPU. Where nobody uses the
+    answer it is given here, at once.
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """See base class."""
-        return _Direct(super().create_instance(det))
+        flag = _Flag()
+        det = dataclasses.replace(det, extern_functions={**det.extern_functions, NAMED_STEPS_FUNCTION: flag.raised})
+        return _Instance(super().create_instance(det), flag, self.contexts)
 
 
-class _Direct(WorkflowInstance):
-    def __init__(self, sandboxed: WorkflowInstance) -> None:
+class _Flag:
+    """Whether a run's activities have named ids, written into its history with the workflow task that decides it.
+
+    Temporal's server keeps with each workflow task the flags that the SDK used in it, and hands all flags of a history
+    to its replay: a patch without the two events that a patch costs, and without their noise in the Web UI. The SDK's
+    own flags are small numbers; this one is far from them.
+    """
+
+    NUMBER: Final = 0x5E61E001
+
+    def __init__(self) -> None:
+        self._known = False
+        self._replaying = False
+        self._used = False
+
+    def before(self, act: WorkflowActivation) -> None:
+        self._known = self._known or self.NUMBER in act.available_internal_flags
+        self._replaying = act.is_replaying
+
+    def raised(self) -> bool:
+        """Return whether the history has the flag; a run that is not replaying gets it by asking."""
+        if not self._known and not self._replaying:
+            self._known = self._used = True
+        return self._known
+
+    def after(self, completion: WorkflowActivationCompletion) -> None:
+        if self._used and completion.HasField("successful"):
+            completion.successful.used_internal_flags.append(self.NUMBER)
+            self._used = False
+
+
+class _Instance(WorkflowInstance):
+    def __init__(self, sandboxed: WorkflowInstance, flag: _Flag, contexts: bool) -> None:
         self._sandboxed = sandboxed
+        self._flag = flag
+        self._contexts = contexts
 
-    def activate(self, act: Any) -> Any:
-        return self._sandboxed.activate(act)
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        self._flag.before(act)
+        completion = self._sandboxed.activate(act)
+        self._flag.after(completion)
+        return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
-        return None
+        return self._sandboxed.get_serialization_context(command_info) if self._contexts else None
 
     def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
-        return _NO_CONTEXT
+        return self._sandboxed.get_external_store_context(command_info) if self._contexts else _NO_CONTEXT
 
     def get_info(self) -> Info:
         return self._sandboxed.get_info()

@@ -47,7 +47,10 @@ from segue.workflows.options import Catalogue
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
 
-__all__ = ["ACTIVITY_ID_PATCH", "SegueInterceptor", "check_arguments", "unsendable"]
+__all__ = ["ACTIVITY_ID_PATCH", "NAMED_STEPS_FUNCTION", "SegueInterceptor", "check_arguments", "unsendable"]
+
+NAMED_STEPS_FUNCTION: Final = "segue_named_steps"
+"""External function by which the plugin's workflow runner tells whether a run's activities have named ids."""
 
 ACTIVITY_ID_PATCH: Final = "segue.activity-id"
 """Marks in a run's history that its activities have ids of the form `name-n`."""
@@ -218,14 +221,13 @@ class _Outbound(WorkflowOutboundInterceptor):
         """Return a deterministic id, `name-n` for the nth call of an activity type, for a run that began with those.
 
         Temporal compares activity ids in replay, and without the plugin they are plain numbers. A run that was begun
-        without it must keep its numbers, so the first call of a run asks for a patch: histories from before hold no
-        marker, and their replay answers no.
+        without it must keep its numbers.
         """
         if given is not None:
             self._given.add(given)
             return given
         if self._named is None:
-            self._named = workflow.patched(ACTIVITY_ID_PATCH)
+            self._named = _steps_are_named()
         if not self._named:
             return None
         while True:
@@ -233,6 +235,18 @@ class _Outbound(WorkflowOutboundInterceptor):
             candidate = f"{name}-{self._counts[name]}"
             if candidate not in self._given:
                 return candidate
+
+
+def _steps_are_named() -> bool:
+    """Return whether this run's history has named activity ids, or none yet.
+
+    The plugin's workflow runner keeps that in a flag. Under another runner a patch does: histories from before the
+    plugin hold no marker of it, and their replay answers no.
+    """
+    flag = workflow.extern_functions().get(NAMED_STEPS_FUNCTION)
+    if flag is not None and flag():
+        return True
+    return workflow.patched(ACTIVITY_ID_PATCH)
 
 
 class _ActivityInbound(ActivityInboundInterceptor):
