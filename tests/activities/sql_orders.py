@@ -29,7 +29,7 @@ TASK_QUEUE: Final = "sql-orders"
 MARKER: Final = "SEGUE_TEST_MARKER"
 
 inventory = System(
-    "inventory",
+    "sql-orders-inventory",
     policy=Policy(start_to_close_timeout=timedelta(seconds=3), initial_interval=timedelta(milliseconds=100)),
 )
 
@@ -66,7 +66,7 @@ async def take(connection: sql.Connection, order: Order) -> Reservation:
     return Reservation(order_id=order.id, attempt=activity.info().attempt)
 
 
-@inventory.activity
+@inventory.activity(name="sql_orders.reserve")
 async def reserve(order: Order) -> Reservation:
     """Take from stock, and the first time die before anybody hears of it."""
     reservation = await take(order)

@@ -186,7 +186,7 @@ class OutOfStock(Terminal):
 inventory = System("test-sql-inventory", terminal=(OutOfStock,))
 
 
-@inventory.activity
+@inventory.activity(name="test_sql.reserve")
 @sql.transaction(DATABASE)
 async def reserve(connection: sql.Connection, order: Order) -> Reservation:
     """Take from stock what is ordered, if it is there."""
@@ -246,6 +246,8 @@ def test_a_function_that_cannot_be_a_transaction_is_refused() -> None:
 
     async def no_connection() -> None: ...
 
+    def not_async(connection: sql.Connection) -> None: ...
+
     async def method(self: object, connection: sql.Connection) -> None: ...
 
     async def untyped(connection: sql.Connection):  # type: ignore[no-untyped-def]
@@ -254,6 +256,7 @@ def test_a_function_that_cannot_be_a_transaction_is_refused() -> None:
     expected = {
         no_connection: "needs a function whose first parameter is the connection",
         method: "needs a function whose first parameter is the connection",
+        not_async: "must be an async function",
         untyped: "does not say what it returns, which the next attempt must know",
     }
     for function, problem in expected.items():
@@ -314,6 +317,25 @@ async def test_a_result_that_cannot_be_stored_faithfully_is_refused(database: Da
         await divide()
 
     assert database.effects == ("10", "0")
+
+
+async def test_an_effect_within_an_effect_is_refused(database: Database) -> None:
+    """A transaction that would wait for the one around it is an error at once; one after it is none."""
+
+    async def nested() -> None:
+        async with sql.once(DATABASE, key="outer") as effect:
+            await effect.connection.execute(text("UPDATE stock SET quantity = 0"))
+            await sql.write(TAKE_ONE)
+
+    with pytest.raises(sql.StatementError) as raised:
+        await nested()
+
+    assert raised.value.message == (
+        f"Database {DATABASE!r}: an effect within an effect would wait for the outer one, which waits for it: pass the "
+        "outer connection on, or begin when the outer one has ended"
+    )
+    assert not (await sql.write(TAKE_ONE)).replayed
+    assert database.effects == ("9", "1")
 
 
 async def test_a_result_that_is_too_large_is_refused(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -26,6 +27,7 @@ from segue.activities.sql._effects import fingerprint
 from segue.activities.sql._requests import placeholders
 from segue.activities.sql._values import Value
 
+ROOT = Path(__file__).parents[2]
 VALUE: TypeAdapter[Any] = TypeAdapter(Value)
 
 SCALARS = (
@@ -328,7 +330,7 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONHASHSEED": "7"},
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     ).stdout.strip()
 
     assert {fingerprint(order) for order in orders} == {in_another}
@@ -409,3 +411,12 @@ except RuntimeError as error:
     print(error)
 """
     assert python(code) == expected
+
+
+def test_the_documentations_code_runs() -> None:
+    """Each Python block of docs/connectors-sql.md runs as it stands."""
+    page = (ROOT / "docs" / "connectors-sql.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+    assert len(blocks) == 3
+    assert [python(block) for block in blocks] == ["", "", ""]

@@ -24,6 +24,7 @@ import inspect
 import json
 import typing
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextvars import ContextVar
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -63,6 +64,9 @@ CREATE TABLE IF NOT EXISTS segue_effects (
 
 MAXIMUM_RESULT_SIZE: Final = 2 * 1024 * 1024
 """Characters of an effect's result as JSON; a larger one is refused before the effect is committed."""
+
+# The databases in which the running task is making an effect.
+_open: ContextVar[frozenset[str]] = ContextVar("_open", default=frozenset())
 
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _UNSET: Final = object()
@@ -139,18 +143,29 @@ async def once(
     """
     key = key if key is not None else idempotency_key()
     digest = fingerprint(request)
+    outer = _open.get()
+    if database in outer:
+        raise StatementError(
+            database,
+            "an effect within an effect would wait for the outer one, which waits for it: pass the outer connection "
+            "on, or begin when the outer one has ended",
+        )
     pool = await pool_of(database)
     await _ensure_table(pool)
     async with pool.transaction(write=True) as connection:
         stored = await _claim(connection, database, key, digest)
-        if stored is not None:
-            yield Effect(key, connection, faithful.adapter(result).validate_json(stored))
-            return
         effect = Effect[Any](key, connection)
-        if result is NoneType:
+        if stored is not None:
+            effect = Effect[Any](key, connection, faithful.adapter(result).validate_json(stored))
+        elif result is NoneType:
             effect.result = None
-        yield effect
-        await _store(connection, key, effect.result, result)
+        _open.set(outer | {database})
+        try:
+            yield effect
+        finally:
+            _open.set(outer)
+        if not effect.done:
+            await _store(connection, key, effect.result, result)
 
 
 def transaction(
@@ -166,7 +181,7 @@ def transaction(
         part: Tells the transactions of one step apart when it makes several in the same database.
 
     Raises:
-        TypeError: The function has no parameter for the connection, or does not say what it returns.
+        TypeError: The function is not async, has no parameter for the connection, or does not say what it returns.
     """
 
     def decorate(
@@ -177,6 +192,8 @@ def transaction(
         name = fn.__qualname__
         if not parameters or parameters[0].name == "self":
             raise TypeError(f"Transaction {name!r} needs a function whose first parameter is the connection")
+        if not inspect.iscoroutinefunction(fn):
+            raise TypeError(f"Transaction {name!r} must be an async function")
         if "return" not in fn.__annotations__:
             raise TypeError(f"Transaction {name!r} does not say what it returns, which the next attempt must know")
 

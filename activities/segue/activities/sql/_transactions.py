@@ -43,7 +43,7 @@ _NOT_YOURS: Final = "must not end the transaction: it is committed at the end of
 
 # Ends a transaction, or leaves it to be ended by another session; ROLLBACK TO a savepoint does neither.
 _ENDS_TRANSACTION: Final = re.compile(
-    r"(?:\s|;|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+    r"(?:[\s;]|--[^\n]*+\n?|(?>/\*.*?\*/))*+"
     r"(?:COMMIT|END|ABORT|PREPARE\s+TRANSACTION|ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b))\b",
     re.IGNORECASE | re.DOTALL,
 )
