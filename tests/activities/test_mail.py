@@ -495,15 +495,16 @@ async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("talk", [silent, dripping])
-async def test_a_slow_server(talk: Talk) -> None:
+@pytest.mark.parametrize(("talk", "scheme"), [(silent, "smtp"), (dripping, "smtp"), (silent, "smtps")])
+async def test_a_slow_server(talk: Talk, scheme: str) -> None:
     """A server that takes too long is given up shortly before the attempt is over, and its connection is closed."""
     async with talking(talk) as address:
         before = asyncio.get_running_loop().time()
         with pytest.raises(MailUnavailable) as raised:
-            await attempt(a_mail(server=f"smtp://{address}"), seconds=0.5)
+            await attempt(a_mail(server=f"{scheme}://{address}"), seconds=0.5)
         assert asyncio.get_running_loop().time() - before < 5  # and not for as long as the server likes
-    assert raised.value.message.startswith(f"Mail server {address} did not ")
+    left = raised.value.message.removeprefix(f"Mail server {address} did not finish within ").removesuffix(" s")
+    assert 0 < float(left) < 0.5
     assert not raised.value.uncertain
 
 
@@ -665,6 +666,15 @@ async def test_a_server_that_cannot_be_trusted(
         "the file of its authority by ?ca= in the server's URL"
     )
     assert box.received == []
+
+
+async def test_a_server_without_tls() -> None:
+    """A server that answers in the clear where TLS is expected is retried: it may be the wrong port of a right one."""
+    box = Mailbox()
+    async with serving(box) as address:
+        with pytest.raises(MailUnavailable) as raised:
+            await attempt(a_mail(server=f"smtps://{address}"))
+    assert raised.value.message == f"Mail server {address} makes no secure connection (WRONG_VERSION_NUMBER)"
 
 
 async def test_a_server_without_starttls() -> None:

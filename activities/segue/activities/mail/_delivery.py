@@ -55,7 +55,7 @@ async def deliver(
         if not call.done():
             conversation.cut()
     if not in_time:
-        # A thread that looks up a name or connects cannot be ended; it will find that it was cut, and send nothing.
+        # A thread that looks up a name, or is in a handshake, cannot be ended; it will find that it was cut.
         await asyncio.wait({call}, timeout=1)
     if in_time or (call.done() and call.exception() is None):
         return await call
@@ -64,8 +64,6 @@ async def deliver(
 
 class _Client(smtplib.SMTP):
     """smtplib's client, whose connection can be cut while it is being made."""
-
-    handed_over = False
 
     def __init__(self, conversation: _Conversation, timeout: float) -> None:
         self._conversation = conversation
@@ -77,6 +75,7 @@ class _Client(smtplib.SMTP):
         return self._conversation.connect(host, port, timeout)
 
     def data(self, msg: Any) -> tuple[int, bytes]:
+        self._conversation.go_on()
         self._conversation.handed_over = True
         return super().data(msg)
 
@@ -101,7 +100,8 @@ class _Conversation:
     def hold(self, sender: str, recipients: Sequence[str], content: bytes, utf8: bool) -> tuple[Refusal, ...]:
         """Hold the whole conversation, in a thread."""
         try:
-            with contextlib.closing(_Client(self, self._seconds)) as client:
+            # Longer than the whole may take, so that it is the cut that ends a wait.
+            with contextlib.closing(_Client(self, self._seconds + 10)) as client:
                 self._client = client
                 self._introduce(client)
                 if utf8 and not client.has_extn("smtputf8"):
@@ -123,27 +123,38 @@ class _Conversation:
                 f"The certificate of mail server {self.server.name} cannot be trusted: {error.verify_message}. If it "
                 "is the right one, name the file of its authority by ?ca= in the server's URL"
             ) from None
+        except ssl.SSLError as error:
+            raise self.unavailable(f"makes no secure connection ({error.reason})") from None
         except smtplib.SMTPServerDisconnected:
             raise self.unavailable("closed the connection") from None
         except TimeoutError:
-            raise self.unavailable(f"did not answer within {self._seconds:g} s") from None
+            raise self.unavailable(f"cannot be reached within {_CONNECT_SECONDS:g} s") from None
         except OSError as error:
             raise self.unavailable(f"cannot be reached: {error.strerror or error}") from None
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """Return a connection, with TLS if it has it from the start."""
-        connection = socket.create_connection((host, port), min(timeout, _CONNECT_SECONDS))
-        connection.settimeout(timeout)
-        self._connection = connection
-        if self._is_cut:
+        self._connection = connection = socket.create_connection((host, port), _CONNECT_SECONDS)
+        try:
+            connection.settimeout(timeout)
+            self.go_on()
+            if self.server.security == "tls" and self._context is not None:
+                secure = self._context.wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False)
+                self._connection = connection = secure
+                self.go_on()
+                secure.do_handshake()
+        except BaseException:
             connection.close()
-            raise TimeoutError
-        if self.server.security == "tls" and self._context is not None:
-            self._connection = connection = self._context.wrap_socket(connection, server_hostname=host)
+            raise
         return connection
 
+    def go_on(self) -> None:
+        """End the conversation here if it was cut while its socket was out of reach."""
+        if self._is_cut:
+            raise smtplib.SMTPServerDisconnected
+
     def cut(self) -> None:
-        """Cut the connection, from another thread. What has not been handed over by now never will be."""
+        """Cut the connection, from another thread. A mail that has not been handed over by now never will be."""
         self._is_cut = True
         connection = (self._client and self._client.sock) or self._connection
         if connection is not None:
@@ -164,6 +175,7 @@ class _Conversation:
                     "it does not offer STARTTLS; if mail may go there in the clear, add ?starttls=false to its URL"
                 )
             client.starttls(context=self._context)
+            self.go_on()
             client.ehlo()
         if self.server.username is not None:
             client.login(self.server.username, self.server.password)
