@@ -32,8 +32,8 @@ from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 with workflow.unsafe.imports_passed_through():
-    from segue.client.events import steps_of
-    from segue.client.history import History
+    from segue.client._events import steps_of
+    from segue.client._history import History
     from segue.client.inspect import run, steps
     from segue.client.records import Error, Run, Step
 

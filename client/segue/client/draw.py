@@ -4,7 +4,7 @@
     Path("order-17.svg").write_text(svg(found))
 
 Steps that ran beside each other stand side by side; fan-outs and loops are folded into one box with a count. How the
-order is found, and what it cannot tell, is in `segue.client.order`.
+order is found, and what it cannot tell, is in `segue.client._order`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from segue.client.labels import COLOURS, beginnings, closing, dashed, endings, label
-from segue.client.order import knotted, order
-from segue.client.picture import svg
+from segue.client._labels import COLOURS, beginnings, closing, dashed, endings, label
+from segue.client._order import knotted, order
+from segue.client._picture import svg
 from segue.client.records import Kind, Run
 from segue.client.wording import SYMBOLS, TIMES, duration, one_line, state
 

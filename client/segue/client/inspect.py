@@ -21,14 +21,14 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, 
 from temporalio.client import WorkflowHandle
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
-from segue.client.events import payloads_in, run_error, steps_of, utc
-from segue.client.failures import Decoded
-from segue.client.history import History, attributes
-from segue.client.pending import joined, pending_payloads
-from segue.client.queues import queues_of
+from segue.client._events import payloads_in, run_error, steps_of, utc
+from segue.client._failures import Decoded
+from segue.client._history import History, attributes
+from segue.client._pending import joined, pending_payloads
+from segue.client._queues import queues_of
+from segue.client._stack import located
+from segue.client._waiting import Waiting
 from segue.client.records import Run, Step
-from segue.client.stack import located
-from segue.client.waiting import Waiting
 from segue.client.wording import one_line
 
 __all__ = ["run", "steps"]

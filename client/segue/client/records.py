@@ -97,7 +97,7 @@ class Step:
         maximum_attempts: Bound on them; 0 for none.
         scheduled_time: When the workflow asked for it; for a signal or update, when it arrived. UTC, as all times.
         started_time: When its last attempt started.
-        closed_time: When it ended. A local activity's is the latest moment that history allows.
+        closed_time: When it ended. A local activity's is an estimate, for its marker holds none.
         duration: From scheduled to closed, or until now: with queueing, every attempt, and the waits between them.
         queue_delay: How long the first attempt waited for a worker, or the running one if later; None if unknown.
         error: Why it failed; while it is open, why its last attempt did.

@@ -16,8 +16,8 @@ from typing import Final
 
 import click
 
-from segue.client.labels import closing
-from segue.client.order import Group, groups
+from segue.client._labels import closing
+from segue.client._order import Group, groups
 from segue.client.records import Run, State, Step
 from segue.client.wording import KINDS, SYMBOLS, TIMES, duration, one_line, state, time
 
@@ -25,7 +25,7 @@ __all__ = ["render"]
 
 _COLOURS: Final[dict[State, str]] = {
     "completed": "green",
-    "running": "blue",
+    "running": "bright_blue",
     "scheduled": "cyan",
     "waiting": "cyan",
     "backing_off": "yellow",

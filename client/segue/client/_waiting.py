@@ -10,9 +10,9 @@ from typing import Final
 from temporalio.api.enums.v1 import PendingWorkflowTaskState, WorkflowExecutionStatus, WorkflowTaskFailedCause
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from segue.client.events import enum_words, utc
-from segue.client.failures import Decoded, error_of
-from segue.client.history import History
+from segue.client._events import enum_words, utc
+from segue.client._failures import Decoded, error_of
+from segue.client._history import History
 from segue.client.records import Error, Status, Step, TaskQueue
 from segue.client.wording import TIMES, duration, one_line, time, title
 

@@ -17,8 +17,8 @@ from temporalio.api.enums.v1 import (
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
-from segue.client.failures import Decoded, error_of, payloads_of
-from segue.client.history import Draft, History, attributes
+from segue.client._failures import Decoded, error_of, payloads_of
+from segue.client._history import Draft, History, attributes
 from segue.client.records import OPEN, Error, Kind, Step
 
 __all__ = ["enum_words", "payloads_in", "run_error", "steps_of", "utc"]
@@ -163,22 +163,27 @@ def _local_activity(draft: Draft, decoded: Decoded) -> dict[str, Any]:
     return said
 
 
+def _local_time(draft: Draft, name: str) -> datetime | None:
+    """Return a time from a local activity's marker, None if there is none of that name."""
+    moment: Any = draft.local.get(name)
+    try:
+        return datetime.fromtimestamp(moment["seconds"], UTC) + timedelta(microseconds=moment["nanos"] // 1000)
+    except (KeyError, TypeError):
+        return None
+
+
 def _local_scheduled(draft: Draft) -> datetime:
     recorded = utc(draft.opened.event_time)
-    moment: Any = draft.local.get("original_schedule_time")
-    try:
-        scheduled = datetime.fromtimestamp(moment["seconds"], UTC) + timedelta(microseconds=moment["nanos"] // 1000)
-    except (KeyError, TypeError):
-        return recorded
     # The time is the worker's, whose clock may be ahead of the server's.
-    return min(scheduled, recorded)
+    return min(_local_time(draft, "original_schedule_time") or recorded, recorded)
 
 
 def _local_ends(history: History) -> dict[int, datetime]:
-    """Return when each local activity ended, at the latest, by the id of its first event.
+    """Return about when each local activity ended, by the id of its first event.
 
-    Its marker does not say: all markers of a workflow task carry that task's own time. But what a later activation of
-    the task scheduled was scheduled after the activities of the earlier ones had ended.
+    No marker says: all of a workflow task carry the time of that task, and their `complete_time` is on a clock of the
+    workflow's own, which stands still while the workflow's code runs. But the time that passed on it between whatever
+    ended last before an activity was scheduled and its own end is what the activity took, if it was tried once.
     """
     tasks: dict[int, list[Draft]] = {}
     for draft in history.drafts.values():
@@ -186,20 +191,28 @@ def _local_ends(history: History) -> dict[int, datetime]:
             tasks.setdefault(draft.scheduled_task, []).append(draft)
     ends: dict[int, datetime] = {}
     for task, drafts in tasks.items():
-        bound = later = datetime.max.replace(tzinfo=UTC)
-        activation: int | None = None
-        for draft in sorted(drafts, key=_activation, reverse=True):
-            if activation != (activation := _activation(draft)):
-                bound = later
-            scheduled = _local_scheduled(draft)
-            later = min(later, scheduled)
-            if draft.closed is not None and draft.observed_task == task:
-                ends[draft.opened.event_id] = max(min(bound, utc(draft.closed.event_time)), scheduled)
+        drafts.sort(key=_local_scheduled)
+        for number, draft in enumerate(drafts):
+            if draft.closed is None or draft.observed_task != task:
+                continue
+            scheduled, recorded = _local_scheduled(draft), utc(draft.closed.event_time)
+            clock, earlier = _local_time(draft, "complete_time"), drafts[max(number - _LOOK_BACK, 0) : number]
+            before = [d for d in earlier if ends.get(d.opened.event_id, recorded) <= scheduled]
+            clocks = [time for d in before if (time := _local_time(d, "complete_time")) is not None]
+            if draft.task_started is not None:
+                clocks.append(utc(draft.task_started.event_time))
+            if int(draft.local.get("attempt") or 1) > 1:
+                # Its waits between attempts are on no clock; whatever was scheduled next was so when it had ended.
+                later = (_local_scheduled(d) for d in drafts[number + 1 :][:_LOOK_BACK])
+                end = min((time for time in later if time - scheduled > timedelta(milliseconds=1)), default=recorded)
+            else:
+                end = scheduled + max(clock - max(clocks), timedelta()) if clock is not None and clocks else recorded
+            ends[draft.opened.event_id] = max(min(end, recorded), scheduled)
     return ends
 
 
-def _activation(draft: Draft) -> int:
-    return int(draft.local.get("activation_index") or 0)
+# How many local activities around one are looked at to find when it ended.
+_LOOK_BACK: Final = 100
 
 
 def _timer(draft: Draft, decoded: Decoded) -> dict[str, Any]:

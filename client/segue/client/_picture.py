@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 from xml.sax.saxutils import escape
 
-from segue.client.labels import COLOURS, Label, beginnings, closing, dashed, endings, label
-from segue.client.layout import Box, laid_out
-from segue.client.order import Order, knotted, order
+from segue.client._labels import COLOURS, Label, beginnings, closing, dashed, endings, label
+from segue.client._layout import Box, laid_out
+from segue.client._order import Order, knotted, order
 from segue.client.records import Run, State
 from segue.client.wording import duration, one_line, state
 

@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from segue.client.history import History, attributes
+from segue.client._history import History, attributes
 from segue.client.records import TaskQueue
 
 __all__ = ["queues_of"]

@@ -6,7 +6,7 @@ import dataclasses
 from datetime import timedelta
 from typing import Final
 
-from segue.client.order import Group, Order
+from segue.client._order import Group, Order
 from segue.client.records import OPEN, Run, State, Status, Step
 from segue.client.wording import KINDS, SYMBOLS, TIMES, duration, one_line, state
 

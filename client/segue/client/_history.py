@@ -4,7 +4,7 @@
     async for event in handle.fetch_history_events():
         history.feed(event)
 
-Nothing is decoded here and no time is looked at: `segue.client.events` makes records of the drafts, and what no event
+Nothing is decoded here and no time is looked at: `segue.client._events` makes records of the drafts, and what no event
 tells, such as the attempts of an open activity, `segue.client.inspect` adds.
 """
 
@@ -45,6 +45,7 @@ class Draft:
         parent: Draft of the signal or update whose handler asked for it.
         local: Of a local activity, what the SDK's core wrote into its newest marker.
         timer: Of a local activity, the timer until its next attempt.
+        task_started: Of a local activity, the start of the workflow task that its newest marker is of.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Draft:
     parent: Draft | None = None
     local: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     timer: HistoryEvent | None = None
+    task_started: HistoryEvent | None = None
 
 
 class History:
@@ -90,6 +92,7 @@ class History:
         # Closed steps that no workflow task has seen yet, and how many of them the task under way sees.
         self._unseen: list[Draft] = []
         self._taken = 0
+        self._task_started_event: HistoryEvent | None = None
 
     def feed(self, event: HistoryEvent) -> None:
         """Take the next event."""
@@ -140,7 +143,7 @@ class History:
 
     def _task_started(self, event: HistoryEvent) -> None:
         # What closes while the task is under way is written after it, and the next task sees it.
-        self._taken = len(self._unseen)
+        self._taken, self._task_started_event = len(self._unseen), event
 
     def _task_completed(self, event: HistoryEvent) -> None:
         for draft in self._unseen[: self._taken]:
@@ -201,13 +204,8 @@ class History:
             return
         local = _local_data(marker)
         key = (local.get("activity_type"), str(local.get("original_schedule_time")))
-        draft = self._backing_off.pop(key, None)
-        if draft is None:
-            draft = self._open(event, "local_activity", "completed")
-        else:
-            # Which activation scheduled it is told of its own workflow task, so the first marker's word stands.
-            local["activation_index"] = draft.local.get("activation_index")
-        draft.local, draft.timer = local, None
+        draft = self._backing_off.pop(key, None) or self._open(event, "local_activity", "completed")
+        draft.local, draft.task_started, draft.timer = local, self._task_started_event, None
         if local.get("backoff") is not None:
             draft.state, draft.started, self._backing_off[key] = "backing_off", event, draft
             return

@@ -11,8 +11,8 @@ from temporalio.api.enums.v1 import PendingActivityState, PendingNexusOperationS
 from temporalio.api.workflow.v1 import PendingActivityInfo, PendingNexusOperationInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from segue.client.events import utc
-from segue.client.failures import Decoded, error_of, payloads_of
+from segue.client._events import utc
+from segue.client._failures import Decoded, error_of, payloads_of
 from segue.client.records import Step
 from segue.client.wording import one_line
 
