@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -289,6 +288,9 @@ def _locked(path: Path) -> Generator[IO[str]]:
     Raises:
         DevServerError: Another server has the data; names it.
     """
+    # Imported here, because Windows has none, and workers run there.
+    import fcntl
+
     with path.with_name(f"{path.name}.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

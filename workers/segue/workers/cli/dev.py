@@ -27,7 +27,7 @@ from segue.workers.cli.exits import Exit, Failure
               help="Port of the Web UI; 0 for any that is free.")  # fmt: skip
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), default=server.DATA_PATH, show_default=True,
               help="File of the server's data.")  # fmt: skip
-@click.option("--grace", type=options.DurationType(), default=dev.GRACE, show_default="3s",
+@click.option("--grace", type=options.DurationType(), default="3s", show_default=True,
               help="How long running steps may take to finish before a restart.")  # fmt: skip
 @click.option("--reload/--no-reload", default=True, help="Start the worker anew when sources change.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")

@@ -54,7 +54,7 @@ async def signal_command(
 @options.one_run
 @click.argument("name")
 @click.option("--input", "inputs", metavar="FILE|JSON|-", multiple=True, help=_INPUT_HELP)
-@click.option("--timeout", type=options.DurationType(), default=timedelta(seconds=10), show_default="10s",
+@click.option("--timeout", type=options.DurationType(), default="10s", show_default=True,
               help="How long to wait for a worker's answer.")  # fmt: skip
 @options.of_modules
 @options.connected
@@ -96,7 +96,7 @@ async def query_command(
 @options.one_run
 @click.argument("name")
 @click.option("--input", "inputs", metavar="FILE|JSON|-", multiple=True, help=_INPUT_HELP)
-@click.option("--timeout", type=options.DurationType(), default=timedelta(seconds=60), show_default="60s",
+@click.option("--timeout", type=options.DurationType(), default="1m", show_default=True,
               help="How long to wait for its result.")  # fmt: skip
 @options.of_modules
 @options.connected

@@ -18,7 +18,6 @@ from segue.workers.cli import options, project
 from segue.workers.cli.connection import Connection
 from segue.workers.cli.exits import Exit, Failure
 from segue.workers.discover import Discovered, DiscoveryError
-from segue.workers.run import GRACE
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -34,7 +33,7 @@ logger = logging.getLogger("segue.workers")
               "pyproject.toml, or the first module's top name.")  # fmt: skip
 @click.option("--only", metavar="SYSTEM", multiple=True, help="Serve only this system's steps (repeatable), or only "
               "the `workflows` queue.")  # fmt: skip
-@click.option("--grace", type=options.DurationType(), default=GRACE, show_default="20s",
+@click.option("--grace", type=options.DurationType(), default="20s", show_default=True,
               help="How long running steps may take to finish after SIGTERM.")  # fmt: skip
 @click.option("--attached", is_flag=True, hidden=True, help="End when standard input does.")
 @options.connected

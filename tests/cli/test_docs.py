@@ -1,0 +1,33 @@
+"""The reference in docs/cli.md is the text of `--help`; run this file to write it anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from segue.workers.cli.root import segue
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
+MARK = "<!-- The text of --help; `python tests/cli/test_docs.py` writes it. -->\n"
+
+
+def reference() -> str:
+    """The help of every command, in their order, as Markdown."""
+    parts: list[str] = []
+    for name in segue.commands_in_order():
+        shown = CliRunner().invoke(segue, [name, "--help"], terminal_width=100, prog_name="segue")
+        lines = [line.rstrip() for line in shown.output.rstrip().splitlines()]
+        parts.append("\n".join([f"\n### segue {name}", "```text", *lines, "```\n"]))
+    return "".join(parts)
+
+
+def test_the_reference_is_up_to_date() -> None:
+    """What docs/cli.md says of each command is what `--help` says."""
+    _, _, written = DOCUMENT.read_text().partition(MARK)
+    assert written == reference(), "run python tests/cli/test_docs.py"
+
+
+if __name__ == "__main__":
+    head, mark, _ = DOCUMENT.read_text().partition(MARK)
+    DOCUMENT.write_text(head + mark + reference())
