@@ -30,6 +30,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.nexus import WorkflowRunOperationContext, workflow_run_operation
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 with workflow.unsafe.imports_passed_through():
     from segue.client._events import steps_of
@@ -570,10 +571,11 @@ async def test_a_plain_wait_is_a_step_even_without_a_worker(plain: Client, task_
     assert wait.duration > timedelta()
 
 
-async def test_a_worker_tells_where_the_code_waits(plain: Client, task_queue: str) -> None:
+async def test_a_worker_tells_where_the_code_waits(client: Client, task_queue: str) -> None:
     """With a worker alive a wait names the signals and updates that may end it, and its place in the code."""
-    async with working(plain, task_queue):
-        handle = await start(plain, Waiting.run, True, task_queue=task_queue)
+    # In the sandbox, which is on the stack of whatever answers a query.
+    async with working(client, task_queue, workflows=[Waiting], workflow_runner=SandboxedWorkflowRunner()):
+        handle = await start(client, Waiting.run, True, task_queue=task_queue)
         found = await seen(handle, lambda run: run.steps)
         [wait] = found.steps
         assert wait.summary is not None

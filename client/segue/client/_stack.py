@@ -11,7 +11,7 @@ import dataclasses
 from datetime import timedelta
 from typing import Any, Final
 
-from temporalio.api.sdk.v1 import EnhancedStackTrace, WorkflowMetadata
+from temporalio.api.sdk.v1 import EnhancedStackTrace, StackTraceFileLocation, WorkflowMetadata
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
 
@@ -19,8 +19,16 @@ from segue.client.records import Step
 
 __all__ = ["located", "places"]
 
-# Code that is not the workflow's: the SDK, Segue, the standard library and other packages, and what is no file.
-_FOREIGN: Final = ("/temporalio/", "/segue/workflows/", "/site-packages/", "/lib/python3", "<")
+# Code that is not the workflow's: installed packages, the standard library, Segue where it is run from its source, and
+# what is no file. The paths are those of the worker's machine.
+_FOREIGN: Final = (
+    "/site-packages/",
+    "/dist-packages/",
+    "/lib/python3",
+    "/Lib/asyncio/",
+    "/workflows/segue/workflows/",
+    "<",
+)
 
 
 async def located(handle: WorkflowHandle[Any, Any], wait: Step, timeout: timedelta) -> Step:
@@ -51,13 +59,13 @@ def places(trace: EnhancedStackTrace) -> list[str]:
     """Return where the workflow's own code waits, once for each of its tasks: `FulfilOrder.run, workflows.py:31`."""
     found: dict[str, None] = {}
     for stack in trace.stacks:
-        for location in reversed(stack.locations):
-            path = location.file_path.replace("\\", "/")
-            if not any(part in path for part in _FOREIGN):
-                source = trace.sources[location.file_path].content if location.file_path in trace.sources else ""
-                function = _qualified(source, location.line) or location.function_name
-                found.setdefault(f"{function}, {path.rpartition('/')[2]}:{location.line}")
-                break
+        # A task that waits has one frame, its outermost; the task that answers the query has the whole worker below it.
+        location = stack.locations[-1] if stack.locations else StackTraceFileLocation()
+        path = location.file_path.replace("\\", "/")
+        if path and not any(part in path for part in _FOREIGN):
+            source = trace.sources[location.file_path].content if location.file_path in trace.sources else ""
+            function = _qualified(source, location.line) or location.function_name
+            found.setdefault(f"{function}, {path.rpartition('/')[2]}:{location.line}")
     return list(found)
 
 
