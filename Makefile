@@ -42,7 +42,7 @@ format: $(VENV)/.linters ## put imports and layout in order
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed ## raw temporalio and Segue, alternating on one server
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 # The file's name keeps pytest from collecting it in `make test`: it builds, and fills one environment an interpreter.
 wheel-test: $(VENV)/.linters ## build the wheel and run a workflow with it, on each supported Python that is here

@@ -8,7 +8,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from steps import Item, raw_step, segue_step
+    from benchmarks.steps import Item, raw_step, segue_step
 
 
 def _item(number: int) -> Item:

@@ -1,6 +1,6 @@
 """Raw temporalio and Segue, alternating in one run on the same machine; prints ratios.
 
-    python benchmarks/run.py [--rounds N] [--width N] [--runs N] [--json FILE]
+    python -m benchmarks.run [--rounds N] [--width N] [--runs N] [--json FILE]
 
 Two comparisons. *Overhead*: the same server and the same worker settings, with and without Segue. *Defaults*: Temporal
 as it comes (`temporal server start-dev --db-filename`, a plain `Worker`) and Segue as it comes (the server of
@@ -20,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers import dev_server, ports
 
-_HERE = Path(__file__).resolve().parent
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 class Side:
@@ -87,7 +87,7 @@ class Side:
 
 
 @contextlib.asynccontextmanager
-async def stock_server(directory: Path) -> AsyncIterator[tuple[str, int]]:
+async def stock_server(directory: Path) -> AsyncGenerator[tuple[str, int]]:
     """Temporal's development server as it comes, on a database file; its address and process id."""
     port = ports.free_port()
     process = await asyncio.create_subprocess_exec(
@@ -111,12 +111,12 @@ async def stock_server(directory: Path) -> AsyncIterator[tuple[str, int]]:
 
 
 @contextlib.asynccontextmanager
-async def side(kind: str, address: str, server_pid: int) -> AsyncIterator[Side]:
+async def side(kind: str, address: str, server_pid: int) -> AsyncGenerator[Side]:
     """A worker process of one kind on a server, ready to work."""
     queue = f"bench-{kind}"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(_HERE / "worker.py"), kind, address, queue,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "benchmarks.worker", kind, address, queue,
+        cwd=_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -1,7 +1,7 @@
 """One side's worker, in a process of its own. It answers each line on standard input with its CPU seconds so far,
 as `cpu SECONDS` among whatever the SDK logs.
 
-    python benchmarks/worker.py SIDE ADDRESS TASK_QUEUE       SIDE is raw, stock or segue
+    python -m benchmarks.worker SIDE ADDRESS TASK_QUEUE       SIDE is raw, stock or segue
 
 `raw` is temporalio without Segue, with the worker settings that Segue uses; `stock` is temporalio as it comes.
 """
@@ -11,13 +11,9 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import jobs
-import steps
+from benchmarks import jobs, steps
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker

@@ -34,7 +34,7 @@ def temporal() -> str:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server() -> AsyncIterator[WorkflowEnvironment]:
     """One real Temporal server, in memory, for the whole session."""
-    environment = await WorkflowEnvironment.start_local(
+    environment = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
         dev_server_existing_path=temporal_binary(),
         dev_server_extra_args=[
             "--dynamic-config-value",

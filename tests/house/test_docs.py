@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def test_each_program_of_the_docs_runs(
 
 
 @contextlib.contextmanager
-def _dev(folder: Path, module: str) -> Iterator[str]:
+def _dev(folder: Path, module: str) -> Generator[str]:
     """`segue dev` in a folder, until it serves; its address."""
     log = folder / "dev.log"
     with log.open("w") as file:

@@ -26,7 +26,7 @@ effects: ContextVar[dict[Hashable, bytes] | None] = ContextVar("effects", defaul
 """What this attempt has already done under the step's own key: a digest of the effect, for each system that was asked.
 
 The activity interceptor gives each attempt an empty one, which its tasks share; without the plugin, whoever needs it
-first does. A connector refuses a second, different effect under one key, since the system would drop it as a repetition.
+first does. A connector refuses a second, different effect under one key, which the system would drop as a repetition.
 """
 
 

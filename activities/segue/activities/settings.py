@@ -83,7 +83,9 @@ class _Override:
 class Settings:
     """The overrides of one deployment, by system and field. `Settings()` has none."""
 
-    def __init__(self, path: Path | None = None, overrides: Mapping[str, Mapping[str, _Override]] | None = None) -> None:
+    def __init__(
+        self, path: Path | None = None, overrides: Mapping[str, Mapping[str, _Override]] | None = None
+    ) -> None:
         self.path = path
         self._overrides = dict(overrides or {})
 
@@ -251,7 +253,7 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 class _Lines:
-    """Finds the line of a key, which `tomllib` does not tell. Headers, plain and dotted keys are enough for this file."""
+    """Finds the line of a key, which `tomllib` does not tell. Headers, plain and dotted keys are enough here."""
 
     _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
     _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -279,4 +281,6 @@ class _Lines:
 
     @staticmethod
     def _split(key: str) -> tuple[str, ...]:
-        return tuple(part.strip().strip("\"'") for part in re.split(r"\s*\.\s*(?=(?:[^\"']*[\"'][^\"']*[\"'])*[^\"']*$)", key))
+        return tuple(
+            part.strip().strip("\"'") for part in re.split(r"\s*\.\s*(?=(?:[^\"']*[\"'][^\"']*[\"'])*[^\"']*$)", key)
+        )

@@ -196,7 +196,9 @@ class _Tasks:
                 self.follows[cause].add(effect)
         barriers = _barriers(self.steps)
         for number, group in enumerate(self.groups):
-            if not self.follows[number] - {number} and not any(step.state in OPEN for step in group.steps):
+            # To lead back to an earlier turn of a loop is not to lead on.
+            leads_on = any(later > number for later in self.follows[number])
+            if not leads_on and not any(step.state in OPEN for step in group.steps):
                 self.follows[number] |= self._joined(number, barriers)
         for number, group in enumerate(self.groups):
             if group.kind == "wait":

@@ -1,9 +1,9 @@
 """A clean end for short-lived client processes.
 
 A process that used Temporal's client can abort when the interpreter exits (SIGABRT, exit code 134), after it has done
-all its work: a thread of the SDK's core hands a Python reference back while the interpreter is being torn down. Measured
-with temporalio 1.35 on two cores, a fifth of scripts that connect, make one call and end did so. A moment's pause before
-the teardown lets those threads finish: none of 160 such scripts aborted with it. See temporalio/sdk-python#300.
+all its work: a thread of the SDK's core hands a Python reference back while the interpreter is being torn down. With
+temporalio 1.35 on two cores, a fifth of the scripts that connect, make one call and end did so. A moment's pause before
+the teardown lets those threads finish: none of 160 scripts aborted with one. See temporalio/sdk-python#300.
 """
 
 from __future__ import annotations

@@ -78,12 +78,9 @@ def _named(callee: str) -> Generator[None]:
 
 def _derived(value: Any) -> bool:
     """Whether a value's class adds to another model or dataclass, so that a receiver might build that other one."""
-    kind: type[Any] = type(value)
-    if not (issubclass(kind, BaseModel) or dataclasses.is_dataclass(kind)):
-        return False
+    bases: tuple[type[Any], ...] = value.__class__.__bases__
     return any(
-        (issubclass(base, BaseModel) and base is not BaseModel) or dataclasses.is_dataclass(base)
-        for base in kind.__bases__
+        (issubclass(base, BaseModel) and base is not BaseModel) or dataclasses.is_dataclass(base) for base in bases
     )
 
 

@@ -48,7 +48,7 @@ class SeguePlugin(SimplePlugin):
         settle_at_exit()
         self.settings = settings if settings is not None else Settings.load()
         self.catalogue = Catalogue(self.settings)
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "segue.SeguePlugin",
             data_converter=self._convert,
             interceptors=[

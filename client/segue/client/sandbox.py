@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, cast
 
 import pydantic
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -111,7 +111,8 @@ class SegueWorkflowRunner(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """See base class."""
         flag = _Flag()
-        det = dataclasses.replace(det, extern_functions={**det.extern_functions, NAMED_STEPS_FUNCTION: flag.raised})
+        functions = cast("Mapping[str, Any]", det.extern_functions)  # pyright: ignore[reportUnknownMemberType]
+        det = dataclasses.replace(det, extern_functions={**functions, NAMED_STEPS_FUNCTION: flag.raised})
         return _Instance(super().create_instance(det), flag, self.contexts)
 
 
@@ -179,13 +180,13 @@ def _modules(workflows: Iterable[type], activities: Iterable[Callable[..., Any]]
     for fn in activities:
         if system_of(fn) is not None:
             yield from _own(fn)
-    functions = [
+    functions: list[Callable[..., Any]] = [
         member
         for cls in workflows
         for _, member in inspect.getmembers(cls, inspect.isfunction)
         if any(hasattr(member, mark) for mark in _HANDLER_MARKS)
     ]
-    for fn in [*activities, *functions]:
+    for fn in (*activities, *functions):
         try:
             hints = typing.get_type_hints(fn)
         except Exception:  # a hint that only a type checker can resolve
@@ -203,9 +204,10 @@ def _own(thing: Any) -> Iterable[str]:
 
 
 def _classes(hint: Any) -> Iterable[type]:
-    if isinstance(hint, type) and not typing.get_args(hint):
-        if isinstance(hint, type) and (issubclass(hint, pydantic.BaseModel) or dataclasses.is_dataclass(hint)):
-            yield hint
-        return
-    for argument in typing.get_args(hint):
+    arguments = typing.get_args(hint)
+    for argument in arguments:
         yield from _classes(argument)
+    if not arguments and inspect.isclass(hint):
+        cls: type[Any] = hint
+        if issubclass(cls, pydantic.BaseModel) or dataclasses.is_dataclass(cls):
+            yield cls

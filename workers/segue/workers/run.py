@@ -13,6 +13,7 @@ import concurrent.futures
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -64,7 +65,7 @@ def defaults(grace: timedelta = GRACE) -> dict[str, Any]:
         # Steps that start in the worker that scheduled them spare the server a dispatch each.
         "max_eager_activity_reservations_per_workflow_task": _CONCURRENT_ACTIVITIES,
         "graceful_shutdown_timeout": grace,
-        # When a worker dies, its cached runs wait this long for it before another takes them; Temporal's default is 10 s.
+        # When a worker dies, its cached runs wait for it this long before another takes them; Temporal waits 10 s.
         "sticky_queue_schedule_to_start_timeout": timedelta(seconds=5),
         # Progress of a step is at most this old when its worker dies.
         "max_heartbeat_throttle_interval": timedelta(seconds=5),
@@ -122,7 +123,17 @@ async def run(
             if not running.done():
                 # Cancelled from outside: drain all the same.
                 await asyncio.shield(plugin.shutdown(serving))
-            await running
+            try:
+                await running
+            finally:
+                await _close_connectors()
+
+
+async def _close_connectors() -> None:
+    """Close the connections that connectors have pooled for this worker's event loop."""
+    for name in ("http", "sql"):
+        if (connector := sys.modules.get(f"segue.activities.{name}")) is not None:
+            await connector.close()
 
 
 def _only(

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import typing
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NoReturn, cast
 
@@ -141,7 +141,7 @@ class _Outbound(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         with self._prepared(input):
             handle = self.next.start_activity(input)
-        self._steps.started(handle, "activity", input.activity, input.summary)
+        self._steps.started(handle, "activity", input.activity, input.summary, input.activity_id)
         return handle
 
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
@@ -208,6 +208,12 @@ class _Outbound(WorkflowOutboundInterceptor):
             )
         callee, names = f"Activity {name!r} is not started", parameters_of(name)
         self._check(callee, names, input.args, input.arg_types or types_of(name))
+        if isinstance(input, StartActivityInput) and input.activity_id and input.activity_id in self._steps.open_ids:
+            raise Terminal(
+                f"{callee}: an activity with the id {input.activity_id!r} is still running in this run. Temporal tells "
+                "the activities of a run apart by their ids: give another, or none",
+                type="DuplicateActivityId",
+            )
         input.activity_id = self._activity_id(name, input.activity_id)
         if input.summary is None:
             input.summary = summarize(input.args)
@@ -243,7 +249,8 @@ def _steps_are_named() -> bool:
     The plugin's workflow runner keeps that in a flag. Under another runner a patch does: histories from before the
     plugin hold no marker of it, and their replay answers no.
     """
-    flag = workflow.extern_functions().get(NAMED_STEPS_FUNCTION)
+    external = cast("Mapping[str, Callable[[], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]
+    flag = external.get(NAMED_STEPS_FUNCTION)
     if flag is not None and flag():
         return True
     return workflow.patched(ACTIVITY_ID_PATCH)

@@ -29,6 +29,7 @@ class _Record:
     kind: str
     name: str
     summary: str | None
+    id: str | None
     started: datetime
     closed: datetime | None = None
     state: str = "running"
@@ -36,20 +37,29 @@ class _Record:
 
 
 class StepLog:
-    """Steps of one run: those that are open, the last that closed, and how many closed before those."""
+    """Steps of one run: those that are open, the last that closed, and how many closed before those.
+
+    Attributes:
+        open_ids: Ids of the open activities that the server tells apart by them.
+    """
 
     def __init__(self) -> None:
         self._open: dict[asyncio.Future[Any], _Record] = {}
         self._closed: deque[_Record] = deque()
         self._earlier: Counter[tuple[str, str]] = Counter()
+        self.open_ids: set[str | None] = set()
 
-    def started(self, handle: asyncio.Future[Any], kind: str, name: str, summary: str | None) -> None:
+    def started(
+        self, handle: asyncio.Future[Any], kind: str, name: str, summary: str | None, id: str | None = None
+    ) -> None:
         """Record a step that just started; its end is recorded by itself."""
-        self._open[handle] = _Record(kind, name, summary, workflow.now())
+        self._open[handle] = _Record(kind, name, summary, id, workflow.now())
+        self.open_ids.add(id)
         handle.add_done_callback(self._ended)
 
     def _ended(self, handle: asyncio.Future[Any]) -> None:
         record = self._open.pop(handle)
+        self.open_ids.discard(record.id)
         record.closed = workflow.now()
         if handle.cancelled():
             record.state = "cancelled"

@@ -42,7 +42,7 @@ def _identify(value: Any) -> str | None:
     if isinstance(value, (int, uuid.UUID)):
         return str(value)
     if isinstance(value, Mapping):
-        fields = cast("Mapping[Any, Any]", value)
+        fields: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
         name = _telling(tuple(key for key in fields if isinstance(key, str)))
         return _short(fields.get(name)) if name else None
     if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
