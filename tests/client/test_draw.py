@@ -209,6 +209,22 @@ async def test_signals_lead_to_what_their_handlers_did(plain: Client) -> None:
 # ---- drawings of runs made by hand
 
 
+def test_what_only_leads_back_joins_all_the_same() -> None:
+    """A branch of a folded loop that began the next turn, but not what followed the loop, leads to that as well."""
+    steps: list[Step] = []
+    for turn in range(9):
+        task = 100 * turn + 10
+        # In odd turns b is the last to end, in even ones c; the last turn is even.
+        ends = (task + 40, task + 20) if turn % 2 else (task + 20, task + 40)
+        steps += [step(task + 1, "a", task - 50 if turn else 5, task + 10)]
+        steps += [step(task + 11, "b", task + 10, ends[0]), step(task + 12, "c", task + 10, ends[1])]
+    for n, first in enumerate(steps[3::3]):
+        last = max(steps[3 * n + 1].observed_task or 0, steps[3 * n + 2].observed_task or 0)
+        steps[3 * n + 3] = dataclasses.replace(first, scheduled_task=last)
+    steps.append(step(900, "d", steps[-1].observed_task, 910))
+    assert arrows(a_run(*steps)) == ["a x9 > b x9", "a x9 > c x9", "b x9 < a x9", "b x9 > d", "c x9 < a x9", "c x9 > d"]
+
+
 def step(number: int, name: str, scheduled: int | None, observed: int | None, **said: Any) -> Step:
     state: State = "completed" if observed is not None else "running"
     fields: dict[str, Any] = {"kind": "activity", "state": state, "summary": None, "duration": timedelta(seconds=1.2)}
