@@ -431,7 +431,7 @@ async def test_a_run_that_began_without_segue_ends_with_it(
     assert await completed(begun) == 1
 
     async with Worker(client, task_queue="orders-begun", workflows=[FulfilOrder], activities=ACTIVITIES):
-        outcome = await client.get_workflow_handle_for(FulfilOrder.run, begun.id).result()
+        outcome = Outcome.model_validate(await client.get_workflow_handle(begun.id, result_type=Outcome).result())
 
     assert outcome.status == "paid"
     assert await scheduled(begun) == [

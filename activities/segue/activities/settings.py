@@ -33,7 +33,7 @@ SETTINGS_FILE: Final = "segue.toml"
 SETTINGS_VARIABLE: Final = "SEGUE_CONFIG"
 
 # Systems that Segue's own connectors declare: a file may name them although no module has imported them yet.
-_SHIPPED: Final = frozenset({"http", "mail", "objects", "sql"})
+SHIPPED: Final = frozenset({"http", "http-downloads", "mail", "objects", "sql"})
 
 _POLICY_FIELDS: Final = {field.name: field for field in dataclasses.fields(Policy)}
 _CAPACITY_FIELDS: Final = {field.name: field for field in dataclasses.fields(Capacity)}
@@ -115,9 +115,9 @@ class Settings:
         """
         declared = {system.name: system for system in systems}
         for name, fields in self._overrides.items():
-            if name not in declared and name not in _SHIPPED:
+            if name not in declared and name not in SHIPPED:
                 line = min((override.line for override in fields.values()), default=0)
-                raise self._error(line, f"systems.{name}", _unknown("system", name, [*declared, *_SHIPPED]))
+                raise self._error(line, f"systems.{name}", _unknown("system", name, [*declared, *SHIPPED]))
         for system in declared.values():
             self.resolve(system)
 
