@@ -87,7 +87,7 @@ def test_a_failing_step_is_logged_in_a_line(start: Start, segue: Segue, address:
     assert ended.code == 0
     assert worker.end(signal.SIGTERM) == 0
     said = lines(worker.said())
-    first = said.index(f"WARNING  charge • {workflow_id}: RuntimeError: card terminal busy")
+    first = said.index(f"WARNING  charge-1 • {workflow_id}: RuntimeError: card terminal busy")
     assert re.fullmatch(r'  File ".*/shop\.py", line \d+, in charge', said[first + 1])
     assert said[first + 2 : first + 4] == [
         '    raise RuntimeError("card terminal busy")',

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from segue.workers.reload import ReloadError, changes
+from segue.workers._reload import ReloadError, changes
 from segue.workers.server import DevServer, DevServerError, dev_server
 
 __all__ = ["GRACE", "develop"]

@@ -1,6 +1,6 @@
 """What a worker logs: a line an event, readable in a terminal and in a container's log.
 
-    17:42:05  WARNING  charge • order-17, attempt 2: RuntimeError: card terminal busy
+    17:42:05  WARNING  charge-1 • order-17, attempt 2: RuntimeError: card terminal busy
 
 A step that fails shows its traceback once, at its first attempt, without the frames of the SDK.
 """
@@ -70,7 +70,9 @@ class LineFormatter(logging.Formatter):
 def _about(step: Mapping[str, Any] | None, run: Mapping[str, Any] | None) -> str:
     if step is not None:
         attempt = f", attempt {step['attempt']}" if step.get("attempt", 1) > 1 else ""
-        return f"{step.get('activity_type')} • {step.get('workflow_id')}{attempt}"
+        name, number = str(step.get("activity_type")), str(step.get("activity_id"))
+        # Segue's ids are made of the name; plain Temporal's are mere numbers, and a caller's may be anything.
+        return f"{number if number.startswith(name) else name} • {step.get('workflow_id')}{attempt}"
     if run is not None:
         return f"{run.get('workflow_type')} • {run.get('workflow_id')}"
     return ""
