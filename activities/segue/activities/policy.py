@@ -26,6 +26,11 @@ OnExhausted = Literal["fail"]
 _HEARTBEAT_FROM = timedelta(seconds=60)
 _HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 
+# Temporal's worker counts in milliseconds, and its server in a number of nanoseconds that ends after 292 years.
+_SHORTEST = timedelta(milliseconds=1)
+_LONGEST = timedelta(days=36500)
+_TOO_MANY_ATTEMPTS = 2**31
+
 
 class PolicyError(ValueError):
     """A policy or capacity that cannot be applied.
@@ -110,6 +115,12 @@ class Policy:
             elif value < timedelta(0) or (not value and name != "heartbeat_timeout"):
                 yield name, f"must be longer than zero, not {value}"
                 unfit = True
+            elif timedelta(0) < value < _SHORTEST:
+                yield name, f"must be at least a millisecond, not {value}"
+                unfit = True
+            elif value > _LONGEST:
+                yield name, f"must be at most {_LONGEST.days} days, not {value}"
+                unfit = True
         coefficient: Any = self.backoff_coefficient
         if isinstance(coefficient, bool) or not isinstance(coefficient, (int, float)):
             yield "backoff_coefficient", f"must be a number, not {coefficient!r}"
@@ -120,6 +131,8 @@ class Policy:
             yield "maximum_attempts", f"must be a whole number, not {attempts!r}"
         elif attempts < 0:
             yield "maximum_attempts", f"must be 0 (no bound) or more, not {attempts!r}"
+        elif attempts >= _TOO_MANY_ATTEMPTS:
+            yield "maximum_attempts", f"must be less than {_TOO_MANY_ATTEMPTS}, not {attempts!r}"
         if self.on_exhausted != "fail":
             yield "on_exhausted", f"must be 'fail', the only outcome this version offers, not {self.on_exhausted!r}"
         if not unfit:
