@@ -23,7 +23,7 @@ depot = System("discover-depot")
 idle = System("discover-idle")
 
 @depot.activity
-async def discovered_weigh(parcel: Parcel) -> int:
+async def weigh_found(parcel: Parcel) -> int:
     return 1
 
 class Printer:
@@ -40,7 +40,7 @@ printer = Printer("front")
 WORKFLOWS = """\
 from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
-    from parcels.activities import discovered_weigh
+    from parcels.activities import weigh_found
     from parcels import activities
     from parcels.models import Parcel
 
@@ -48,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
 class Ship:
     @workflow.run
     async def run(self, parcel: Parcel) -> int:
-        return await workflow.execute_activity(discovered_weigh, parcel)
+        return await workflow.execute_activity(weigh_found, parcel)
 
 class NotOne(Ship):
     pass
@@ -86,7 +86,7 @@ def names(given: list[str]) -> tuple[list[str], list[str], list[str], str]:
     )
 
 
-ALL = (["Ship"], ["discovered_weigh", "Printer.label"], ["discover-depot", "discover-idle"], "parcels")
+ALL = (["Ship"], ["weigh_found", "Printer.label"], ["discover-depot", "discover-idle"], "parcels")
 
 
 @pytest.mark.usefixtures("parcels")
@@ -182,12 +182,14 @@ def test_a_module_that_cannot_be_imported() -> None:
 def test_two_of_one_name() -> None:
     """Two workflows, activities or systems with one registered name are refused, and both are named."""
     Path("other.py").write_text(
-        "from temporalio import activity\n\n@activity.defn(name='discovered_weigh')\nasync def scale() -> int:\n    return 2\n"
+        "from temporalio import activity\n\n"
+        "@activity.defn(name='weigh_found')\nasync def scale() -> int:\n    return 2\n"
     )
     with pytest.raises(DiscoveryError) as raised:
         discover(["parcels.activities", "other"])
     assert str(raised.value) == (
-        "Two activities are named 'discovered_weigh': parcels.activities.discovered_weigh and other.scale. Give one of them another name"
+        "Two activities are named 'weigh_found': parcels.activities.weigh_found and other.scale. "
+        "Give one of them another name"
     )
     Path("hello.py").write_text(
         "from segue.activities import System\n\nagain = System('discover-depot')\n\n"
