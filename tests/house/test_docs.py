@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import os
 import re
 import shlex
@@ -81,7 +82,7 @@ def test_each_link_leads_somewhere(page: Path) -> None:
 def _programs() -> Iterator[tuple[Block, str | None]]:
     for page in PAGES[2:]:
         page_blocks = blocks(page)
-        for block, after in zip(page_blocks, [*page_blocks[1:], None], strict=True):
+        for block, after in itertools.zip_longest(page_blocks, page_blocks[1:]):
             if block.language == "python" and block.name is not None:
                 yield block, after.text if after is not None and after.language == "text" else None
 
