@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 __all__ = ["format_duration", "parse_duration"]
 
-_UNITS = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_WHOLE = re.compile(rf"(?:{_PART.pattern})+")
+# In microseconds, which is what a timedelta counts in.
+_UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_WHOLE = re.compile(rf"\s*(?:{_PART.pattern}\s*)+", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration that a text such as `"90s"`, `"1h30m"` or `"0.5s"` names.
+    """Return the duration that a text such as `"90s"`, `"1h30m"` or `"0.5s"` names, to the microsecond.
 
     Raises:
         ValueError: The text is not a sequence of numbers with the units ms, s, m, h, d.
     """
-    compact = text.replace(" ", "")
-    if not _WHOLE.fullmatch(compact):
+    if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration: write a number with its unit, such as '500ms', '20s', '1h30m'")
+    microseconds = sum(Decimal(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     try:
-        return sum((float(number) * _UNITS[unit] for number, unit in _PART.findall(compact)), timedelta())
+        return timedelta(microseconds=round(microseconds))
     except OverflowError:
         raise ValueError(f"{text!r} is longer than a duration can be") from None
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return a duration as `parse_duration` reads it, in its largest units: `"1h30m"`."""
+    """Return a duration as `parse_duration` reads it, exactly, in its largest units: `"1h30m"`."""
     microseconds = duration // timedelta(microseconds=1)
     if microseconds < 0:
         return f"-{format_duration(-duration)}"
-    if microseconds % 1_000_000:
-        milliseconds = microseconds / 1000
-        return f"{milliseconds:g}ms" if microseconds < 1_000_000 else f"{microseconds / 1_000_000:g}s"
-    seconds = microseconds // 1_000_000
+    if 0 < microseconds < _UNITS["s"]:
+        return f"{_decimal(microseconds, _UNITS['ms'])}ms"
     parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        if seconds >= size:
-            parts.append(f"{seconds // size}{unit}")
-            seconds %= size
-    return "".join(parts) or "0s"
+    for unit in ("d", "h", "m"):
+        count, microseconds = divmod(microseconds, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    if microseconds or not parts:
+        parts.append(f"{_decimal(microseconds, _UNITS['s'])}s")
+    return "".join(parts)
+
+
+def _decimal(number: int, unit: int) -> str:
+    whole, rest = divmod(number, unit)
+    digits = f"{rest / unit:.6f}".partition(".")[2].rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -80,14 +80,18 @@ class _Override:
     line: int
 
 
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    line: int
+    overrides: Mapping[str, _Override]
+
+
 class Settings:
     """The overrides of one deployment, by system and field. `Settings()` has none."""
 
-    def __init__(
-        self, path: Path | None = None, overrides: Mapping[str, Mapping[str, _Override]] | None = None
-    ) -> None:
+    def __init__(self, path: Path | None = None, tables: Mapping[str, _Table] | None = None) -> None:
         self.path = path
-        self._overrides = dict(overrides or {})
+        self._tables = dict(tables or {})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Settings:
@@ -101,7 +105,7 @@ class Settings:
         if not named and not file.exists():
             return cls()
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise SettingsError(file, 0, "", f"cannot be read: {reason}") from error
@@ -114,9 +118,9 @@ class Settings:
             SettingsError: Names the file, the line and the field.
         """
         declared = {system.name: system for system in systems}
-        for name, fields in self._overrides.items():
+        for name, table in self._tables.items():
             if name not in declared and name not in SHIPPED:
-                line = min((override.line for override in fields.values()), default=0)
+                line = min((override.line for override in table.overrides.values()), default=table.line)
                 raise self._error(line, f"systems.{name}", _unknown("system", name, [*declared, *SHIPPED]))
         for system in declared.values():
             self.resolve(system)
@@ -127,7 +131,7 @@ class Settings:
         Raises:
             SettingsError: The override makes a combination that cannot be honoured.
         """
-        overrides = self._overrides.get(system.name, {})
+        overrides: Mapping[str, _Override] = self._tables[system.name].overrides if system.name in self._tables else {}
         policy = dataclasses.replace(system.policy, **_values(overrides, _POLICY_FIELDS))
         capacity = dataclasses.replace(
             system.capacity, **_values(overrides, [f"capacity.{name}" for name in _CAPACITY_FIELDS])
@@ -135,10 +139,16 @@ class Settings:
         if overrides:
             for field, problem in (*policy.problems(), *capacity.problems()):
                 # The field at fault may be the declared side of the combination: name the line that changed it.
-                lines = [override.line for override in overrides.values()]
-                line = overrides[field].line if field in overrides else min(lines)
+                blamed = [override.line for name, override in overrides.items() if name == field or name in problem]
+                line = min(blamed or [override.line for override in overrides.values()])
                 raise self._error(line, f"systems.{system.name}.{field}", problem)
         queue = overrides.get("task_queue")
+        if queue is not None and queue.value is None and capacity:
+            raise self._error(
+                queue.line,
+                f"systems.{system.name}.task_queue",
+                "'none' leaves the capacity without a queue to hold it in: clear the capacity too",
+            )
         if queue is not None:
             task_queue = cast("str | None", queue.value)
         else:
@@ -158,6 +168,8 @@ class Settings:
         origins["task_queue"] = "declared" if system.task_queue else "default"
         for name, override in overrides.items():
             origins[name] = f"{self.path}:{override.line}"
+            if name.startswith("capacity.") and override.value is not None and origins["task_queue"] == "default":
+                origins["task_queue"] = origins[name]  # a capacity brings a queue with it
         return origins
 
     def _error(self, line: int, field: str, problem: str) -> SettingsError:
@@ -168,12 +180,14 @@ def _values(overrides: Mapping[str, _Override], names: Iterable[str]) -> dict[st
     return {name.rpartition(".")[2]: overrides[name].value for name in names if name in overrides}
 
 
-def _parse(path: Path, text: str) -> dict[str, dict[str, _Override]]:
+def _parse(path: Path, text: str) -> dict[str, _Table]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"at line (\d+)", str(error))
-        raise SettingsError(path, int(match[1]) if match else 0, "", f"is not TOML: {error}") from error
+        # What is missing at the end is told without a line.
+        line = int(match[1]) if match else len(text.splitlines())
+        raise SettingsError(path, line, "", f"is not TOML: {error}") from error
     lines = _Lines(text)
     for name in document:
         if name != "systems":
@@ -181,23 +195,24 @@ def _parse(path: Path, text: str) -> dict[str, dict[str, _Override]]:
     tables: object = document.get("systems", {})
     if not isinstance(tables, dict):
         raise SettingsError(path, lines.of("systems"), "systems", "must be a table of systems")
-    overrides: dict[str, dict[str, _Override]] = {}
+    found_tables: dict[str, _Table] = {}
     for system, fields in cast("dict[str, object]", tables).items():
         if not isinstance(fields, dict):
             raise SettingsError(
                 path, lines.of("systems", system), f"systems.{system}", f"must be a table: [systems.{system}]"
             )
-        overrides[system] = {}
+        overrides: dict[str, _Override] = {}
+        found_tables[system] = _Table(lines.of("systems", system), overrides)
         for name, value in cast("dict[str, object]", fields).items():
             found = _capacity(value) if name == "capacity" else {name: value}
             for field, raw in found.items():
                 full = f"systems.{system}.{field}"
                 line = lines.of("systems", system, *field.split("."))
                 try:
-                    overrides[system][field] = _Override(_convert(field, raw), line)
+                    overrides[field] = _Override(_convert(field, raw), line)
                 except ValueError as error:
                     raise SettingsError(path, line, full, str(error)) from None
-    return overrides
+    return found_tables
 
 
 def _capacity(value: object) -> dict[str, object]:
@@ -255,13 +270,20 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 class _Lines:
     """Finds the line of a key, which `tomllib` does not tell. Headers, plain and dotted keys are enough here."""
 
-    _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+    _HEADER = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]")
     _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 
     def __init__(self, text: str) -> None:
         self._lines: dict[tuple[str, ...], int] = {}
         table: tuple[str, ...] = ()
+        within = ""
         for number, line in enumerate(text.splitlines(), 1):
+            # A text of several lines may hold what looks like a table.
+            quotes = [quote for quote in ('"""', "'''") if line.count(quote) % 2]
+            if within:
+                within = "" if within in quotes else within
+                continue
+            within = quotes[0] if quotes else ""
             if header := self._HEADER.match(line):
                 table = self._split(header[1])
                 self._remember(table, number)
