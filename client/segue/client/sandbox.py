@@ -30,6 +30,7 @@ __all__ = ["SegueWorkflowRunner", "sandbox"]
 _PASSED_THROUGH: Final = (
     "segue.activities",
     "segue.client",
+    "segue.workflows.graph",
     "segue.workflows.interceptor",
     "segue.workflows.options",
     "segue.workflows.steps",

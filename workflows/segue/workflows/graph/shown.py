@@ -1,0 +1,127 @@
+"""The graphs of a run, for whoever looks: a query that tells them, and what of them is still to come."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from temporalio import workflow
+
+from segue.workflows.graph.execution import Execution
+from segue.workflows.graph.rules import Rule
+from segue.workflows.graph.step import Kind, State
+
+__all__ = ["QUERY", "DeclaredStep", "Shown", "pending", "show"]
+
+QUERY: Final = "segue_graph"
+"""The query that returns the graphs of a run: for each, in the order of their start, a list of `DeclaredStep`."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeclaredStep:
+    """A step of a graph as declared, and where it is.
+
+    Attributes:
+        name: Its name in the graph.
+        id: Id of its activity, or start of the ids of its items' activities and of its child's workflow id.
+        kind: What it runs.
+        when: Its rule.
+        state: What became of it so far.
+        before: Names of the steps before it.
+        teardown_of: Names of the setups that it clears up after.
+        branch: Whether it chooses among the steps after it.
+        mapped: Whether it runs once for each item of a list.
+        error: Why it failed, on one line.
+    """
+
+    name: str
+    id: str
+    kind: Kind
+    when: Rule
+    state: State
+    before: tuple[str, ...] = ()
+    teardown_of: tuple[str, ...] = ()
+    branch: bool = False
+    mapped: bool = False
+    error: str | None = None
+
+
+class Shown:
+    """The graphs of one run. It is the query's handler, and found through it."""
+
+    def __init__(self) -> None:
+        self.graphs: list[tuple[Execution, list[str]]] = []
+        self._ids: dict[str, None] = {}
+
+    def add(self, execution: Execution) -> list[str]:
+        """Show a graph from now on, and return the ids of its steps: no two graphs of a run share one."""
+        ids = [self._claim(step.name) for step in execution.plan.steps]
+        self.graphs.append((execution, ids))
+        return ids
+
+    def query(self) -> list[list[DeclaredStep]]:
+        """Return every graph of the run, each step as declared and where it is."""
+        return [
+            [
+                DeclaredStep(
+                    name=step.name,
+                    id=ids[index],
+                    kind=step.kind or "function",
+                    when=step.when,
+                    state=execution.states[index],
+                    before=tuple(execution.plan.steps[one].name for one in execution.plan.before[index]),
+                    teardown_of=tuple(execution.plan.steps[one].name for one in execution.plan.setups[index]),
+                    branch=step.branch,
+                    mapped=step.mapped,
+                    error=execution.outcome(index).error,
+                )
+                for index, step in enumerate(execution.plan.steps)
+            ]
+            for execution, ids in self.graphs
+        ]
+
+    def pending(self) -> list[str]:
+        """Return what is still to come, with what each step waits for: `load after extract`."""
+        return [
+            f"{step.name} after {', '.join(waits)}"
+            for execution, _ in self.graphs
+            for index, step in enumerate(execution.plan.steps)
+            if execution.states[index] == "pending"
+            and (
+                waits := [
+                    execution.plan.steps[one].name
+                    for one in execution.plan.before[index]
+                    if execution.states[one] in ("pending", "running")
+                ]
+            )
+        ]
+
+    def _claim(self, name: str) -> str:
+        candidate, count = name, 1
+        while candidate in self._ids:
+            count += 1
+            candidate = f"{name}-{count}"
+        self._ids[candidate] = None
+        return candidate
+
+
+def show(execution: Execution) -> list[str]:
+    """Show a graph in the queries of this run, and return the ids of its steps."""
+    shown = _of_this_run()
+    if shown is None:
+        shown = Shown()
+        if workflow.get_query_handler(QUERY) is None:  # pyright: ignore[reportUnknownMemberType]
+            workflow.set_query_handler(QUERY, shown.query)  # pyright: ignore[reportUnknownMemberType]
+    return shown.add(execution)
+
+
+def pending() -> list[str]:
+    """Return what is still to come in the graphs of this run."""
+    shown = _of_this_run()
+    return shown.pending() if shown is not None else []
+
+
+def _of_this_run() -> Shown | None:
+    handler: Any = workflow.get_query_handler(QUERY)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    shown: object = getattr(handler, "__self__", None)  # pyright: ignore[reportUnknownArgumentType]
+    return shown if isinstance(shown, Shown) else None
