@@ -43,6 +43,7 @@ from segue.activities import faithful, heartbeat
 from segue.activities.errors import PayloadError, Terminal, classify, describe
 from segue.activities.idempotency import RUN_HEADER, effects, original_run_id
 from segue.activities.system import parameters_of, types_of
+from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
@@ -120,7 +121,7 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_query(self, input: HandleQueryInput) -> Any:
         result = await super().handle_query(input)
         if input.query == _METADATA_QUERY and not result.current_details:
-            result.current_details = self._steps.table(await self._waits(input))
+            result.current_details = self._steps.table([*pending(), *await self._waits(input)])
         return result
 
     async def _waits(self, input: HandleQueryInput) -> list[str]:
