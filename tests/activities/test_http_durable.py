@@ -52,7 +52,7 @@ api = HttpConnector(cards, headers={"Authorization": SecretRef("env:CARDS_TOKEN"
 
 
 @cards.activity
-async def charge(order: Order) -> Receipt:
+async def charge_card(order: Order) -> Receipt:
     """Charge a card, in one line."""
     return await http.post_json(order.url, order, response=Receipt)
 
@@ -67,7 +67,7 @@ async def hurry(url: str) -> HttpResponse:
 class Charge:
     @workflow.run
     async def run(self, order: Order) -> Receipt:
-        return await workflow.execute_activity(charge, order)
+        return await workflow.execute_activity(charge_card, order)
 
 
 @workflow.defn
@@ -125,7 +125,7 @@ async def worker(client: Client) -> AsyncGenerator[None, None]:
         client,
         task_queue=QUEUE,
         workflows=[Charge, Hurry, Ask, Fetch, Leak, Peek],
-        activities=[charge, hurry, http.request, http.request_json, http.download, *api.activities],
+        activities=[charge_card, hurry, http.request, http.request_json, http.download, *api.activities],
     ):
         yield
 

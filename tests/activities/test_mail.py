@@ -796,7 +796,7 @@ notices = System("notices-mail-test", policy=Policy(start_to_close_timeout=timed
 
 
 @notices.activity
-async def notify(address: str) -> Sent:
+async def notify_customer(address: str) -> Sent:
     """Send a mail from the code of an activity."""
     return await mail.send(a_mail(server=f"smtp://{address}"))
 
@@ -805,7 +805,7 @@ async def notify(address: str) -> Sent:
 class Notify:
     @workflow.run
     async def run(self, address: str) -> Sent:
-        return await workflow.execute_activity(notify, address)
+        return await workflow.execute_activity(notify_customer, address)
 
 
 @workflow.defn
@@ -820,7 +820,10 @@ async def test_a_step_outlives_a_bad_server(client: Client) -> None:
     box = Mailbox()
     box.answers = ["451 busy", None]
     queue = str(uuid.uuid4())
-    async with serving(box) as address, Worker(client, task_queue=queue, workflows=[Notify], activities=[notify]):
+    async with (
+        serving(box) as address,
+        Worker(client, task_queue=queue, workflows=[Notify], activities=[notify_customer]),
+    ):
         sent = await client.execute_workflow(Notify.run, address, id=queue, task_queue=queue)
     assert sent.accepted == ("ada@example.com",)
     assert len(box.received) == 2
