@@ -18,7 +18,7 @@ from segue.workers import ports
 @pytest.fixture
 def development(start: Start) -> Background:
     """A `segue dev shop` that serves."""
-    background = start("dev", "shop", "--port", str(ports.free_port()), "--ui-port", "0")
+    background = start("dev", "shop", "--port", "0")
     background.wait_for("Try: ")
     return background
 
@@ -84,7 +84,7 @@ def test_runs_go_on_after_a_restart(development: Background, start: Start, proje
     worker_and_server = processes(development.process.pid)
     development.process.kill()
     development.process.wait()
-    again = start("dev", "shop", "--port", str(ports.free_port()), "--ui-port", "0")
+    again = start("dev", "shop", "--port", "0")
     again.wait_for("Try: ")
     # The worker ended with the process that started it, and the server was stopped by its successor.
     assert [ports.command(process) for process in worker_and_server] == ["", ""]

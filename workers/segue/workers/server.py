@@ -16,16 +16,15 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import sys
 import sysconfig
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
-from segue.workers import ports
+from segue.workers import _lock, ports
 
 __all__ = ["DATA_PATH", "PORT", "UI_PORT", "DevServer", "DevServerError", "dev_server"]
 
@@ -52,10 +51,15 @@ _RETENTION: Final = timedelta(days=30)
 
 _READY_TIMEOUT: Final = timedelta(seconds=30)
 _STOP_TIMEOUT: Final = timedelta(seconds=10)
+_ATTEMPTS: Final = 3
 
 
 class DevServerError(RuntimeError):
     """The embedded server cannot start; the message says what is in the way, and what to do."""
+
+
+class _PortLostError(DevServerError):
+    """A port was taken between the look at it and the server's start."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,45 +110,70 @@ async def dev_server(
         DevServerError: A port or the data are in use, the data are damaged, or there is no server to be had.
     """
     file = Path(path) if path is not None else None
-    with contextlib.ExitStack() as cleanup:
+    settings = _arguments(file, namespace, search_attributes or {}, {**_DYNAMIC_CONFIG, **(dynamic_config or {})})
+    async with contextlib.AsyncExitStack() as stack:
         lock = None
         if file is not None:
             _make_folder(file.parent)
-            lock = cleanup.enter_context(_locked(file))
-        port, ui_port = port or ports.free_port(), ui_port if ui_port != 0 else ports.free_port()
-        for wanted in (port, ui_port):
-            if wanted is not None and not ports.is_free(wanted):
-                raise DevServerError(_taken(wanted, ui=wanted != port))
-        arguments = [
-            *("--port", str(port), "--namespace", namespace, "--log-level", "warn"),
-            *(("--ui-port", str(ui_port), "--ui-disable-news-fetch") if ui_port is not None else ("--headless",)),
-        ]
-        if file is not None:
-            arguments += ["--db-filename", str(file)]
-            arguments += [part for item in _PRAGMAS.items() for part in ("--sqlite-pragma", "=".join(item))]
-        for name, kind in (search_attributes or {}).items():
-            arguments += ["--search-attribute", f"{name}={kind}"]
-        for name, value in {**_DYNAMIC_CONFIG, **(dynamic_config or {})}.items():
-            arguments += ["--dynamic-config-value", f"{name}={json.dumps(value)}"]
-        log = cleanup.enter_context(_log(file))
-        process = await _start(await _binary(), arguments, log, lock)
-        try:
-            address = f"localhost:{port}"
+            try:
+                lock = stack.enter_context(_lock.held(file))
+            except _lock.HeldError as error:
+                raise DevServerError(_in_use(file, error.owner)) from None
+        binary = await _binary()
+        log = stack.enter_context(_log(file))
+        attempts = 0
+        while True:
+            attempts += 1
+            client, ui = _ports(port, ui_port)
+            arguments = [*settings, "--port", str(client)]
+            arguments += ["--headless"] if ui is None else ["--ui-port", str(ui), "--ui-disable-news-fetch"]
+            process = await _start(binary, arguments, log, lock)
+            # Pushed before anything may fail. A cancellation, such as Ctrl-C, must not leave the server behind.
+            stack.push_async_callback(_stop, process)
             server = DevServer(
-                address=address,
-                ui=f"http://localhost:{ui_port}" if ui_port is not None else None,
+                address=f"localhost:{client}",
+                ui=f"http://localhost:{ui}" if ui is not None else None,
                 namespace=namespace,
                 pid=process.pid,
                 path=file,
                 process=process,
             )
             if lock is not None:
-                _inscribe(lock, server)
-            await _ready(server, log, retention)
-            yield server
-        finally:
-            # Shielded: a cancellation, such as a second Ctrl-C, must not leave the server behind.
-            await asyncio.shield(_stop(process))
+                _lock.inscribe(lock, server.pid, server.address)
+            try:
+                await _ready(server, log, retention)
+                break
+            except _PortLostError:
+                # A port that was free a moment ago. If the choice was ours, another one will do.
+                if 0 not in (port, ui_port) or attempts == _ATTEMPTS:
+                    raise
+        yield server
+
+
+def _arguments(
+    file: Path | None, namespace: str, search_attributes: Mapping[str, str], dynamic_config: Mapping[str, Any]
+) -> list[str]:
+    arguments = ["--namespace", namespace, "--log-level", "warn"]
+    if file is not None:
+        arguments += ["--db-filename", str(file)]
+        arguments += [part for item in _PRAGMAS.items() for part in ("--sqlite-pragma", "=".join(item))]
+    for name, kind in search_attributes.items():
+        arguments += ["--search-attribute", f"{name}={kind}"]
+    for name, value in dynamic_config.items():
+        arguments += ["--dynamic-config-value", f"{name}={json.dumps(value)}"]
+    return arguments
+
+
+def _ports(port: int, ui_port: int | None) -> tuple[int, int | None]:
+    """Return the ports to use, those that may be any chosen.
+
+    Raises:
+        DevServerError: One is taken; names who has it.
+    """
+    for wanted in (port, ui_port):
+        if wanted and not ports.is_free(wanted):
+            raise DevServerError(_taken(wanted, ui=wanted != port))
+    return port or ports.free_port(), ports.free_port() if ui_port == 0 else ui_port
 
 
 async def _start(
@@ -181,7 +210,7 @@ async def _ready(server: DevServer, log: IO[bytes], retention: timedelta) -> Non
         async with asyncio.timeout(_READY_TIMEOUT.total_seconds()):
             while not await _accepts(server.address):
                 if server.process.returncode is not None:
-                    raise DevServerError(_failure(server, log))
+                    raise _failure(server, log)
                 await asyncio.sleep(0.02)
             while True:
                 try:
@@ -193,11 +222,14 @@ async def _ready(server: DevServer, log: IO[bytes], retention: timedelta) -> Non
                         await service.update_namespace(
                             UpdateNamespaceRequest(namespace=server.namespace, config=config)
                         )
+                    if server.process.returncode is not None:
+                        # Another server took the port, and it is that one which answers.
+                        raise _failure(server, log)
                     return
                 except (RuntimeError, RPCError):
                     # The port opens before the server is ready to answer, and the namespace comes last.
                     if server.process.returncode is not None:
-                        raise DevServerError(_failure(server, log)) from None
+                        raise _failure(server, log) from None
                     await asyncio.sleep(0.05)
     except TimeoutError:
         raise DevServerError(
@@ -216,8 +248,11 @@ async def _accepts(address: str) -> bool:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
+    if process.returncode is None:
+        await asyncio.shield(_ended(process))
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -278,67 +313,6 @@ def _log(path: Path | None) -> IO[bytes]:
     return tempfile.TemporaryFile() if path is None else path.with_name("temporal.log").open("w+b")
 
 
-# The lock: SQLite would let a second server into the file, and Temporal does not notice.
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Generator[IO[str]]:
-    """Hold the data for this process and the server that it starts; a server whose own process is gone is stopped.
-
-    Raises:
-        DevServerError: Another server has the data; names it.
-    """
-    # Imported here, because Windows has none, and workers run there.
-    import fcntl
-
-    with path.with_name(f"{path.name}.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = _inscription(lock)
-            if not _orphaned(owner, path):
-                raise DevServerError(_in_use(path, owner)) from None
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(owner["server"], signal.SIGTERM)
-            # The server lets go of the lock as it ends, within its grace.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        _write(lock, {"pid": os.getpid()})
-        try:
-            yield lock
-        finally:
-            _write(lock, {})
-
-
-def _inscribe(lock: IO[str], server: DevServer) -> None:
-    _write(lock, {"pid": os.getpid(), "server": server.pid, "address": server.address})
-
-
-def _write(lock: IO[str], content: dict[str, Any]) -> None:
-    lock.truncate(0)
-    lock.write(json.dumps(content))
-    lock.flush()
-
-
-def _inscription(lock: IO[str]) -> dict[str, Any]:
-    lock.seek(0)
-    with contextlib.suppress(ValueError):
-        content: object = json.load(lock)
-        if isinstance(content, dict):
-            return content  # pyright: ignore[reportUnknownVariableType]
-    return {}
-
-
-def _orphaned(owner: Mapping[str, Any], path: Path) -> bool:
-    """Whether the data are held by a server whose starter was killed before it could end it."""
-    server = owner.get("server")
-    if not isinstance(server, int) or ports.command(owner.get("pid", 0)):
-        return False
-    return str(path) in ports.command(server)
-
-
-# Messages
-
-
 def _in_use(path: Path, owner: Mapping[str, Any]) -> str:
     who = f"process {owner['pid']}" if "pid" in owner else "another process"
     where = f", on {owner['address']}" if "address" in owner else ""
@@ -364,14 +338,16 @@ def _taken(port: int, *, ui: bool) -> str:
     return f"Port {port} is taken by {who}: {stop}, or choose another port, such as {option} {free}"
 
 
-def _failure(server: DevServer, log: IO[bytes]) -> str:
+def _failure(server: DevServer, log: IO[bytes]) -> DevServerError:
     words = _last_words(server, log)
+    if "address already in use" in words:
+        return _PortLostError(f"The Temporal server finds a port taken. {words}")
     if server.path is not None and any(sign in words for sign in ("not a database", "malformed", "disk image")):
-        return (
+        return DevServerError(
             f"The data in {server.path} are damaged: move the file away to start afresh "
             f"(mv {server.path} {server.path}.damaged). {words}"
         )
-    return f"The Temporal server ended at once, with exit code {server.process.returncode}. {words}"
+    return DevServerError(f"The Temporal server ended at once, with exit code {server.process.returncode}. {words}")
 
 
 def _last_words(server: DevServer, log: IO[bytes]) -> str:
