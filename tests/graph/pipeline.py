@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -127,5 +128,5 @@ class Pipeline:
         return Ended({**result.states}, {step.name: result[step] for step in steps})
 
 
-WORKFLOWS = [Pipeline, Audit]
-ACTIVITIES = [provision, extract, square, load_small, load_large, report, alarm, drop]
+WORKFLOWS: list[type] = [Pipeline, Audit]
+ACTIVITIES: list[Callable[..., Any]] = [provision, extract, square, load_small, load_large, report, alarm, drop]

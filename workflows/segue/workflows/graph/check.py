@@ -96,7 +96,7 @@ def _call(step: Declaration, plan: Plan, signatures: _Signatures) -> Iterator[st
     if given < taken.required:
         missing = [parameter.name for parameter in taken.parameters[given:] if parameter.required]
         yield f"{what} lacks {quoted(missing)}: {_count(given)} given, {_name(step.fn)} takes {_arity(taken)}"
-    elif taken.parameter(given - 1) is None and given:
+    elif given and taken.parameter(given - 1) is None:
         yield f"{what} has {_count(given)}, but {_name(step.fn)} takes {_arity(taken)}"
     for position, arg in enumerate(step.args):
         if (parameter := taken.parameter(position)) is not None:

@@ -29,6 +29,8 @@ from segue.workflows.graph.step import Declaration, Kind, Outcome, State, Step, 
 
 __all__ = ["MAP_CONCURRENCY", "Graph", "GraphResult"]
 
+A = TypeVar("A")
+B = TypeVar("B")
 R = TypeVar("R")
 
 MAP_CONCURRENCY: Final = 100
@@ -152,6 +154,45 @@ class Graph:
             InvalidGraph: The graph has been run. Whatever else is wrong, `check` tells.
         """
         return self._declare(fn, args, after, when, teardown_of, name, options)
+
+    @overload
+    def branch(
+        self,
+        choose: Callable[[A], Any],
+        first: Step[A],
+        /,
+        *,
+        after: Steps = (),
+        when: Rule = Rule.ALL_SUCCEEDED,
+        name: str | None = None,
+        **options: Unpack[StepOptions],
+    ) -> Step[tuple[str, ...]]: ...
+
+    @overload
+    def branch(
+        self,
+        choose: Callable[[A, B], Any],
+        first: Step[A],
+        second: Step[B],
+        /,
+        *,
+        after: Steps = (),
+        when: Rule = Rule.ALL_SUCCEEDED,
+        name: str | None = None,
+        **options: Unpack[StepOptions],
+    ) -> Step[tuple[str, ...]]: ...
+
+    @overload
+    def branch(
+        self,
+        choose: Callable[..., Any],
+        /,
+        *args: Any,
+        after: Steps = (),
+        when: Rule = Rule.ALL_SUCCEEDED,
+        name: str | None = None,
+        **options: Unpack[StepOptions],
+    ) -> Step[tuple[str, ...]]: ...
 
     def branch(
         self,

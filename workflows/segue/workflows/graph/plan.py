@@ -51,7 +51,10 @@ class Plan:
         ]
 
     def descendants(self, roots: Iterable[int]) -> list[int]:
-        """Return the steps that follow from others, directly or not, nearest first; a root only if it follows too."""
+        """Return the steps that follow from others, nearest first, a root only if it follows too.
+
+        What follows only from a teardown, which can be no more than other teardowns, is left out.
+        """
         seen = [False] * len(self.steps)
         found: list[int] = []
         queue = deque(roots)
@@ -60,7 +63,8 @@ class Plan:
                 if not seen[index]:
                     seen[index] = True
                     found.append(index)
-                    queue.append(index)
+                    if not self.steps[index].teardown_of:
+                        queue.append(index)
         return found
 
     def is_setup(self, index: int) -> bool:
