@@ -92,6 +92,7 @@ class Graph:
     def __init__(self) -> None:
         self._steps: list[Step[Any]] = []
         self._names: dict[str, None] = {}
+        self._counts: dict[str, int] = {}
         self._plan: Plan | None = None
         self._ran = False
 
@@ -359,11 +360,12 @@ class Graph:
         return self._plan
 
     def _free(self, name: str) -> str:
-        candidate, count = name, 1
-        while candidate in self._names:
-            count += 1
-            candidate = f"{name}-{count}"
-        return candidate
+        while True:
+            # The count is kept, for a thousand steps may be of one name.
+            count = self._counts[name] = self._counts.get(name, 0) + 1
+            candidate = name if count == 1 else f"{name}-{count}"
+            if candidate not in self._names:
+                return candidate
 
 
 def _start(step: Declaration, args: Sequence[Any], item: int | None, id: str, plan: Plan) -> Awaitable[Any]:

@@ -52,6 +52,7 @@ class Shown:
     def __init__(self) -> None:
         self.graphs: list[tuple[Execution, list[str]]] = []
         self._ids: dict[str, None] = {}
+        self._counts: dict[str, int] = {}
 
     def add(self, execution: Execution) -> list[str]:
         """Show a graph from now on, and return the ids of its steps: no two graphs of a run share one."""
@@ -97,12 +98,12 @@ class Shown:
         ]
 
     def _claim(self, name: str) -> str:
-        candidate, count = name, 1
-        while candidate in self._ids:
-            count += 1
-            candidate = f"{name}-{count}"
-        self._ids[candidate] = None
-        return candidate
+        while True:
+            count = self._counts[name] = self._counts.get(name, 0) + 1
+            candidate = name if count == 1 else f"{name}-{count}"
+            if candidate not in self._ids:
+                self._ids[candidate] = None
+                return candidate
 
 
 def show(execution: Execution) -> list[str]:
