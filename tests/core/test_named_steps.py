@@ -7,6 +7,7 @@ import uuid
 import pytest
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHistory
+from temporalio.plugin import SimplePlugin
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 with workflow.unsafe.imports_passed_through():
@@ -73,12 +74,27 @@ async def test_a_flag_in_the_history_costs_no_event(client: Client) -> None:
     await _replay(history)
 
 
-async def test_a_patch_serves_other_runners(client: Client) -> None:
-    """Under a runner that is not the plugin's a patch marks the history, and either runner replays it."""
-    history = await _history(client, workflow_runner=UnsandboxedWorkflowRunner())
+async def test_a_run_may_change_its_runner(client: Client) -> None:
+    """A history that was begun in the sandbox replays outside it, and the other way round."""
+    sandboxed = await _history(client)
+    await _replay(sandboxed, workflow_runner=UnsandboxedWorkflowRunner())
+    unsandboxed = await _history(client, workflow_runner=UnsandboxedWorkflowRunner())
+    assert _ids(unsandboxed) == ["sign-1", "sign-2"]
+    await _replay(unsandboxed)
+
+
+class _OtherRunner(SimplePlugin):
+    """A plugin that comes after Segue's and puts a runner of its own in the place of Segue's."""
+
+    def __init__(self) -> None:
+        super().__init__("other-runner", workflow_runner=UnsandboxedWorkflowRunner())
+
+
+async def test_a_patch_serves_a_runner_that_keeps_no_flag(client: Client) -> None:
+    """Under another plugin's runner a patch marks the history, and Segue's runner replays it."""
+    history = await _history(client, plugins=[_OtherRunner()])
     assert _ids(history) == ["sign-1", "sign-2"]
     assert "marker_recorded_event_attributes" in _names(history)
-    await _replay(history, workflow_runner=UnsandboxedWorkflowRunner())
     await _replay(history)
 
 

@@ -27,6 +27,7 @@ _FOREIGN: Final = (
     "/lib/python3",
     "/Lib/asyncio/",
     "/workflows/segue/workflows/",
+    "/client/segue/client/",
     "<",
 )
 

@@ -9,7 +9,6 @@ within the system's capacity.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
@@ -21,11 +20,11 @@ from temporalio.worker import ReplayerConfig, Worker, WorkerConfig
 
 from segue.activities.settings import Settings
 from segue.activities.system import system_of, systems
-from segue.client import telemetry
+from segue.client import companions, telemetry
 from segue.client.converter import SeguePayloadConverter, data_converter
 from segue.client.exit import settle_at_exit
 from segue.client.interceptor import SegueClientInterceptor
-from segue.client.sandbox import sandbox
+from segue.client.sandbox import flagged
 from segue.workflows.interceptor import SegueInterceptor
 from segue.workflows.options import Catalogue
 
@@ -76,69 +75,41 @@ class SeguePlugin(SimplePlugin):
         workflows: Sequence[type] = options.get("workflows") or ()
         self.catalogue.register(activities)
         client: Client = options["client"]
-        options["workflow_runner"] = sandbox(
-            options.get("workflow_runner"), client.data_converter, workflows, activities
-        )
-        if not workflows:
-            self._bound(options, activities)
+        converter = client.data_converter
+        for runner in ("workflow_runner", "unsandboxed_workflow_runner"):
+            options[runner] = flagged(options[runner], converter, workflows, activities)
+        self._bound(options, activities)
         return super().configure_worker(config)
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""
         options = cast("dict[str, Any]", config)
-        options["workflow_runner"] = sandbox(options.get("workflow_runner"), None, options.get("workflows") or (), ())
+        for runner in ("workflow_runner", "unsandboxed_workflow_runner"):
+            options[runner] = flagged(options[runner], None, options.get("workflows") or (), ())
         return super().configure_replayer(config)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """Run a worker, and beside it one for each task queue that a system of its activities has for itself."""
-        beside = self._companions(worker)
-        if not beside:
-            await super().run_worker(worker, next)
-            return
-        _beside[id(worker)] = beside
-        runs = [asyncio.ensure_future(one.run()) for one in beside]
-        main = asyncio.ensure_future(super().run_worker(worker, next))
-        try:
-            # A worker that ends without being told has failed: its error ends the others too, and is raised.
-            await asyncio.wait([main, *runs], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            del _beside[id(worker)]
-            await asyncio.gather(*(one.shutdown() for one in (worker, *beside)))
-            outcomes = await asyncio.gather(main, *runs, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-
-    def _companions(self, worker: Worker) -> list[Worker]:
-        options: dict[str, Any] = {**worker.config(), "workflows": [], "nexus_service_handlers": []}
-        queues = self.catalogue.queues(options.get("activities") or ())
-        return [
-            Worker(**{**options, **dict[str, Any](task_queue=queue, activities=activities)})
-            for queue, activities in queues.items()
-            if queue != worker.task_queue
-        ]
+        options = cast("dict[str, Any]", worker.config())
+        served: Sequence[Callable[..., Any]] = () if options.get("no_remote_activities") else options["activities"]
+        queues = self.catalogue.queues(served)
+        apart = {queue: activities for queue, activities in queues.items() if queue != worker.task_queue}
+        await companions.run_beside(worker, apart, lambda worker: super(SeguePlugin, self).run_worker(worker, next))
 
     def _bound(self, options: dict[str, Any], activities: Sequence[Callable[..., Any]]) -> None:
         """Hold a worker that serves a system's own queue within that system's capacity: the strictest, if several."""
         served = self.catalogue.queues(activities).get(options["task_queue"], [])
-        declared = {system.name: system for fn in served if (system := system_of(fn)) is not None}
-        capacities = [self.settings.resolve(system).capacity for system in declared.values()]
+        declared = {system for fn in served if (system := system_of(fn)) is not None}
+        capacities = [self.settings.resolve(system).capacity for system in declared]
         rates = [capacity.per_second for capacity in capacities if capacity.per_second is not None]
         slots = [capacity.concurrent for capacity in capacities if capacity.concurrent is not None]
         if rates and options.get("max_task_queue_activities_per_second") is None:
             options["max_task_queue_activities_per_second"] = min(rates)
+            # A step that starts in the worker that scheduled it passes by the server, which keeps the rate.
+            options["disable_eager_activity_execution"] = True
         if slots:
             options["max_concurrent_activities"] = min(slots)
             options["tuner"] = None
-
-
-# Workers that run beside another, by the identity of that one: whoever shuts it down shuts these down at once with it.
-_beside: dict[int, list[Worker]] = {}
-
-
-async def shutdown(worker: Worker) -> None:
-    """Shut a worker down together with those that the plugin runs beside it, so that they drain at the same time."""
-    await asyncio.gather(*(one.shutdown() for one in (worker, *_beside.get(id(worker), ()))))
 
 
 def _tracing(wanted: bool | None) -> list[OpenTelemetryInterceptor]:

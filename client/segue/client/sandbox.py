@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import pydantic
@@ -20,10 +20,10 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher
 from temporalio.workflow import Info
 
-from segue.activities.system import system_of
+from segue.activities.system import system_of, systems
 from segue.workflows.interceptor import NAMED_STEPS_FUNCTION
 
-__all__ = ["SegueWorkflowRunner", "sandbox"]
+__all__ = ["FlaggedWorkflowRunner", "SegueWorkflowRunner", "flagged"]
 
 # Modules that workflows share with the process, each because importing it anew for every run costs much and wins
 # nothing: they hold no state that a run could change.
@@ -67,15 +67,16 @@ _HTTPX_CALLS: Final = (
 )
 
 
-def sandbox(
-    runner: WorkflowRunner | None,
+def flagged(
+    runner: WorkflowRunner,
     converter: DataConverter | None,
     workflows: Iterable[type],
     activities: Iterable[Callable[..., Any]],
-) -> WorkflowRunner | None:
-    """Return the sandbox with Segue's modules and the workflows' models passed through; any other runner as it is."""
+) -> WorkflowRunner:
+    """Return a runner that keeps the flag; the sandbox also with Segue's modules and the models passed through."""
+    contexts = converter is None or _needs_context(converter)
     if not isinstance(runner, SandboxedWorkflowRunner):
-        return runner
+        return FlaggedWorkflowRunner(runner, contexts)
     workflows = list(workflows)
     sandboxed = {cls.__module__ for cls in workflows}
     shared = {module for module in _modules(workflows, activities) if module not in sandboxed}
@@ -85,11 +86,11 @@ def sandbox(
         restrictions, invalid_module_members=restrictions.invalid_module_members | withheld
     )
     if type(runner) is not SandboxedWorkflowRunner:
-        return dataclasses.replace(runner, restrictions=restrictions)
+        return FlaggedWorkflowRunner(dataclasses.replace(runner, restrictions=restrictions), contexts)
     return SegueWorkflowRunner(
         restrictions=restrictions,
         runner_class=runner.runner_class,
-        contexts=converter is None or _needs_context(converter),
+        contexts=contexts,
     )
 
 
@@ -111,10 +112,36 @@ class SegueWorkflowRunner(SandboxedWorkflowRunner):
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """See base class."""
-        flag = _Flag()
-        functions = cast("Mapping[str, Any]", det.extern_functions)  # pyright: ignore[reportUnknownMemberType]
-        det = dataclasses.replace(det, extern_functions={**functions, NAMED_STEPS_FUNCTION: flag.raised})
-        return _Instance(super().create_instance(det), flag, self.contexts)
+        return _flagged_instance(super().create_instance, det, self.contexts)
+
+
+class FlaggedWorkflowRunner(WorkflowRunner):
+    """Any other runner, with the same flag: a run may be begun under one runner and go on under another."""
+
+    def __init__(self, runner: WorkflowRunner, contexts: bool) -> None:
+        self._runner = runner
+        self._contexts = contexts
+
+    def prepare_workflow(self, defn: Any) -> None:
+        """See base class."""
+        self._runner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """See base class."""
+        return _flagged_instance(self._runner.create_instance, det, self._contexts)
+
+    def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
+        """See base class."""
+        self._runner.set_worker_level_failure_exception_types(types)
+
+
+def _flagged_instance(
+    create: Callable[[WorkflowInstanceDetails], WorkflowInstance], det: WorkflowInstanceDetails, contexts: bool
+) -> WorkflowInstance:
+    flag = _Flag()
+    functions = cast("Mapping[str, Any]", det.extern_functions)  # pyright: ignore[reportUnknownMemberType]
+    det = dataclasses.replace(det, extern_functions={**functions, NAMED_STEPS_FUNCTION: flag.raised})
+    return _Instance(create(det), flag, contexts)
 
 
 class _Flag:
@@ -177,7 +204,11 @@ _NO_CONTEXT: Final = StorageDriverStoreContext(target=None)
 
 
 def _modules(workflows: Iterable[type], activities: Iterable[Callable[..., Any]]) -> Iterable[str]:
-    """Yield the modules of activities that belong to a system, and of the models that workflows take and return."""
+    """Yield the modules of systems and their activities, and of the models that workflows take and return."""
+    # A replayer is given no activities, and must import what a worker imports.
+    for system in systems().values():
+        if system.module != "__main__":
+            yield system.module
     for fn in activities:
         if system_of(fn) is not None:
             yield from _own(fn)

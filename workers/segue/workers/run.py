@@ -99,7 +99,7 @@ async def run(
     Raises:
         ValueError: `only` names a system that has no task queue of its own, or that no activity belongs to.
     """
-    from segue.client import plugin
+    from segue.client import companions
 
     serving = worker(
         client,
@@ -117,12 +117,12 @@ async def run(
             await asyncio.wait([running, stop], return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
                 logger.info("Draining: running steps have %s s to finish", f"{grace.total_seconds():g}")
-                await plugin.shutdown(serving)
+                await companions.shutdown(serving)
         finally:
             stop.cancel()
             if not running.done():
                 # Cancelled from outside: drain all the same.
-                await asyncio.shield(plugin.shutdown(serving))
+                await asyncio.shield(companions.shutdown(serving))
             try:
                 await running
             finally:

@@ -44,7 +44,7 @@ from segue.activities.errors import PayloadError, Terminal, classify, describe
 from segue.activities.idempotency import RUN_HEADER, effects, original_run_id
 from segue.activities.system import parameters_of, types_of
 from segue.workflows.graph.shown import pending
-from segue.workflows.options import Catalogue
+from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
 
@@ -202,10 +202,9 @@ class _Outbound(WorkflowOutboundInterceptor):
         if options is not None:
             options.fill(input)
         elif input.start_to_close_timeout is None and input.schedule_to_close_timeout is None:
-            raise Terminal(
+            raise UndeclaredActivity(
                 f"Activity {name!r} has no timeout: no system declares it in this process. Declare it with "
-                "@system.activity and import its module in the worker, or pass start_to_close_timeout",
-                type="PolicyError",
+                "@system.activity and import its module in the worker, or pass start_to_close_timeout"
             )
         callee, names = f"Activity {name!r} is not started", parameters_of(name)
         self._check(callee, names, input.args, input.arg_types or types_of(name))
@@ -367,7 +366,7 @@ def _deliver(error: Exception) -> NoReturn:
 
 
 # Errors that tell of the worker's code rather than of the run.
-_OF_THE_RUN: Final = (workflow.NondeterminismError, workflow.ReadOnlyContextError)
+_OF_THE_RUN: Final = (workflow.NondeterminismError, workflow.ReadOnlyContextError, UndeclaredActivity)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -13,11 +13,10 @@ from typing import Any
 from temporalio.common import RetryPolicy
 from temporalio.worker import StartActivityInput, StartLocalActivityInput
 
-from segue.activities.errors import Terminal
 from segue.activities.settings import Effective, Settings
 from segue.activities.system import System, activity_name, claims, system_of
 
-__all__ = ["Catalogue", "Options"]
+__all__ = ["Catalogue", "Options", "UndeclaredActivity"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +69,14 @@ class Options:
                 call.task_queue = self.task_queue
 
 
+class UndeclaredActivity(RuntimeError):
+    """A call without timeouts of an activity that no system, or more than one, declares in this worker's process.
+
+    Whether that is so depends on what the process has imported, not on the run. So it fails the workflow task and not
+    the run, which goes on as soon as a worker with the declaration takes it.
+    """
+
+
 class Catalogue:
     """Which options hold for which activity, in one client or worker.
 
@@ -101,14 +108,13 @@ class Catalogue:
         """Return the options of an activity type; None if it belongs to no system.
 
         Raises:
-            Terminal: Several systems declare an activity of this name, and this worker does not say which is meant.
+            UndeclaredActivity: Several systems declare this activity, and this worker does not say which is meant.
         """
         if name not in self._registered and len(systems := claims(name)) > 1:
             declared = " and ".join(f"{system.name!r} ({system.declared_at})" for system in systems)
-            raise Terminal(
+            raise UndeclaredActivity(
                 f"Activity {name!r} belongs to several systems: {declared}. Give one of them another name with "
-                '@system.activity(name="...")',
-                type="PolicyError",
+                '@system.activity(name="...")'
             )
         options = self._options.get(name)
         system = self.system(name)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from pydantic import BaseModel
@@ -18,8 +19,11 @@ __all__ = ["summarize"]
 
 _LIMIT: Final = 60
 
-# What tells one thing from another, most telling first. A field may also end in one of these, as `order_id` does.
-_NAMES: Final = ("id", "key", "number", "name", "title", "url", "path", "subject")
+# What tells one thing from another, most telling first.
+_NAMES: Final = ("id", "key", "number", "name", "title", "url", "path", "source", "prefix", "subject", "database")
+# A field may also end in one of these, as `order_id` does, but in no other: `api_key` and `card_number` name nothing.
+_ENDINGS: Final = ("_id", "_url", "_path")
+_SECRET: Final = re.compile("secret|token|passw|private|access|credential|auth|api_?key|session", re.IGNORECASE)
 
 
 def summarize(args: Sequence[Any]) -> str | None:
@@ -43,12 +47,11 @@ def _identify(value: Any) -> str | None:
         return str(value)
     if isinstance(value, Mapping):
         fields: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        name = _telling(tuple(key for key in fields if isinstance(key, str)))
-        return _short(fields.get(name)) if name else None
+        return _first(fields.get(name) for name in _telling(tuple(key for key in fields if isinstance(key, str))))
     if isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
-        telling, wrapped = _field_of(type(value))
-        if telling is not None:
-            return _short(getattr(value, telling, None))
+        telling, wrapped = _fields_of(type(value))
+        if (text := _first(getattr(value, name, None) for name in telling)) is not None:
+            return text
         # A wrapper such as Shipment(order, stock) is known by what it wraps.
         inner = getattr(value, wrapped, None) if wrapped is not None else None
         return _identify(inner) if isinstance(inner, BaseModel) or dataclasses.is_dataclass(inner) else None
@@ -57,15 +60,17 @@ def _identify(value: Any) -> str | None:
     return None
 
 
-def _short(value: Any) -> str | None:
-    if isinstance(value, (str, int, uuid.UUID)) and not isinstance(value, bool):
-        return _cut(str(value))
+def _first(values: Iterable[Any]) -> str | None:
+    """Return the first value that is short enough to be a name."""
+    for value in values:
+        if isinstance(value, (str, int, uuid.UUID)) and not isinstance(value, bool) and (text := _cut(str(value))):
+            return text
     return None
 
 
 @functools.lru_cache(maxsize=1024)
-def _field_of(kind: type) -> tuple[str | None, str | None]:
-    """Return the field that tells instances of a class apart, and the first of its fields."""
+def _fields_of(kind: type) -> tuple[tuple[str, ...], str | None]:
+    """Return the fields that tell instances of a class apart, and the first of its fields."""
     if issubclass(kind, BaseModel):
         names = tuple(kind.model_fields)
     else:
@@ -73,14 +78,11 @@ def _field_of(kind: type) -> tuple[str | None, str | None]:
     return _telling(names), names[0] if names else None
 
 
-def _telling(names: tuple[str, ...]) -> str | None:
-    for wanted in _NAMES:
-        if wanted in names:
-            return wanted
-        for name in names:
-            if name.endswith(f"_{wanted}"):
-                return name
-    return None
+def _telling(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some names that stand for names of things, most telling first."""
+    exact = [wanted for wanted in _NAMES if wanted in names]
+    ending = [name for wanted in _ENDINGS for name in names if name.endswith(wanted) and not _SECRET.search(name)]
+    return (*exact, *ending)
 
 
 def _cut(text: str) -> str:
