@@ -35,6 +35,7 @@ _PASSED_THROUGH: Final = (
     "segue.workflows.options",
     "segue.workflows.steps",
     "segue.workflows.summary",
+    "segue.workflows.waits",
     "pydantic",
     "pydantic_core",
     "annotated_types",

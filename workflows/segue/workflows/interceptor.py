@@ -47,6 +47,7 @@ from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
+from segue.workflows.waits import waits
 
 __all__ = ["ACTIVITY_ID_PATCH", "NAMED_STEPS_FUNCTION", "SegueInterceptor", "check_arguments", "unsendable"]
 
@@ -121,12 +122,13 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_query(self, input: HandleQueryInput) -> Any:
         result = await super().handle_query(input)
         if input.query == _METADATA_QUERY and not result.current_details:
-            result.current_details = self._steps.table([*pending(), *await self._waits(input)])
+            result.current_details = self._steps.table([*pending(), *map(str, waits())])
+        elif input.query == _STACK_QUERY:
+            # The SDK's own trace holds only the outermost frame of each task, and not the run method's.
+            for wait in waits():
+                location = result.stacks.add().locations.add()
+                location.file_path, location.line, location.function_name = wait.path, wait.line, wait.function
         return result
-
-    async def _waits(self, input: HandleQueryInput) -> list[str]:
-        """Return where the workflow's own code waits, from the SDK's stack trace: `FulfilOrder.run, line 31`."""
-        return []
 
 
 class _Outbound(WorkflowOutboundInterceptor):
