@@ -87,7 +87,9 @@ class _OtherRunner(SimplePlugin):
     """A plugin that comes after Segue's and puts a runner of its own in the place of Segue's."""
 
     def __init__(self) -> None:
-        super().__init__("other-runner", workflow_runner=UnsandboxedWorkflowRunner())
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            "other-runner", workflow_runner=UnsandboxedWorkflowRunner()
+        )
 
 
 async def test_a_patch_serves_a_runner_that_keeps_no_flag(client: Client) -> None:

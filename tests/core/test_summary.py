@@ -57,7 +57,6 @@ class Person(BaseModel):
         (["x" * 200], None),
         (["two\nlines"], None),
         ([True, None, 1.5], None),
-        ([], None),
     ],
 )
 def test_a_step_is_called_by_what_its_arguments_name(args: list[Any], summary: str | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -53,7 +54,7 @@ def _line(function: object, text: str) -> int:
     return first + next(number for number, line in enumerate(lines) if text in line)
 
 
-async def _details(handle: WorkflowHandle[None, None]) -> str:
+async def _details(handle: WorkflowHandle[Any, Any]) -> str:
     metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     return metadata.current_details
 
