@@ -801,6 +801,20 @@ async def notify_customer(address: str) -> Sent:
     return await mail.send(a_mail(server=f"smtp://{address}"))
 
 
+@notices.activity
+async def notify_twice(address: str) -> None:
+    """Send two mails that receivers would take for one, both at the same time."""
+    here = f"smtp://{address}"
+    await asyncio.gather(mail.send(a_mail(server=here)), mail.send(a_mail(server=here, text="Other")))
+
+
+@workflow.defn
+class NotifyTwice:
+    @workflow.run
+    async def run(self, address: str) -> None:
+        await workflow.execute_activity(notify_twice, address)
+
+
 @workflow.defn
 class Notify:
     @workflow.run
@@ -829,6 +843,28 @@ async def test_a_step_outlives_a_bad_server(client: Client) -> None:
     assert len(box.received) == 2
     assert box.received[0] == box.received[1]
     assert box.messages[0]["Message-ID"] == sent.message_id
+
+
+async def test_mails_sent_together_that_cannot_be_told_apart(client: Client) -> None:
+    """Two different mails under one Message-ID are noticed also when a step sends them at the same time."""
+    box = Mailbox()
+    queue = str(uuid.uuid4())
+    async with (
+        serving(box) as address,
+        Worker(client, task_queue=queue, workflows=[NotifyTwice], activities=[notify_twice]),
+    ):
+        with pytest.raises(WorkflowFailureError) as raised:
+            await client.execute_workflow(NotifyTwice.run, address, id=queue, task_queue=queue)
+    step = raised.value.cause
+    assert isinstance(step, ActivityError)
+    cause = step.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, cause.message) == (
+        "MailConflict",
+        "This step sends two mails to ada@example.com under the subject 'Hello', which receivers would take for one: "
+        "give each another part",
+    )
+    assert len(box.received) <= 1
 
 
 async def test_a_workflow_sends_a_mail(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

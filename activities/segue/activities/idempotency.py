@@ -14,7 +14,7 @@ from typing import Final
 
 from temporalio import activity
 
-__all__ = ["RUN_HEADER", "effects", "idempotency_key", "original_run_id"]
+__all__ = ["RUN_HEADER", "claim", "effects", "idempotency_key", "original_run_id"]
 
 RUN_HEADER: Final = "segue-run"
 """Activity header that carries the run's original id when the workflow was reset, so that its keys stay the same."""
@@ -46,3 +46,17 @@ def idempotency_key(part: str = "") -> str:
     run = original_run_id.get() or info.workflow_run_id or info.activity_run_id or ""
     fields = (info.namespace, info.workflow_id or "", run, info.activity_id, part)
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()[:32]
+
+
+def claim(key: Hashable, effect: bytes) -> bool:
+    """Return whether an effect is the only one that this attempt has under a key: the first, or the same again.
+
+    Args:
+        key: What the system knows the effect by.
+        effect: The effect itself, of which a digest is kept.
+    """
+    done = effects.get()
+    if done is None:
+        effects.set(done := {})
+    digest = hashlib.sha256(effect).digest()
+    return done.setdefault(key, digest) == digest

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 
 from temporalio import activity
 
 from segue.activities.http._errors import RequestRefused, shown
 from segue.activities.http._exchange import Outgoing, origin
 from segue.activities.http._requests import UNSAFE
-from segue.activities.idempotency import effects, idempotency_key
+from segue.activities.idempotency import claim, idempotency_key
 
 __all__ = ["with_key"]
 
@@ -29,11 +28,8 @@ def with_key(outgoing: Outgoing, given: bool | str) -> Outgoing:
         if not activity.in_activity():
             return outgoing
         key = idempotency_key()
-        sent = effects.get()
-        if sent is None:
-            effects.set(sent := {})
-        effect = hashlib.sha256(f"{outgoing.method} {outgoing.url}\0".encode() + (outgoing.content or b"")).digest()
-        if sent.setdefault(origin(outgoing.url), effect) != effect:
+        effect = f"{outgoing.method} {outgoing.url}\0".encode() + (outgoing.content or b"")
+        if not claim(origin(outgoing.url), effect):
             raise RequestRefused(
                 f"{outgoing.method} {shown(outgoing.url)} is another effect of this step on the same system, which "
                 "would take it for the first: give each its own key, such as idempotency_key=idempotency_key('invoice')"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -10,7 +9,7 @@ from temporalio import activity
 
 from segue.activities import objects
 from segue.activities.errors import Retryable, Terminal
-from segue.activities.idempotency import idempotency_key
+from segue.activities.idempotency import claim, idempotency_key
 from segue.activities.mail._addresses import Address
 from segue.activities.mail._delivery import deliver
 from segue.activities.mail._errors import MailConflict
@@ -37,9 +36,6 @@ system = System(
         maximum_attempts=20,
     ),
 )
-
-# What this attempt has sent: the mail of each Message-ID.
-_sent: ContextVar[dict[str, Mail] | None] = ContextVar("_sent", default=None)
 
 
 @system.activity(name="segue.mail.send")
@@ -90,10 +86,7 @@ async def send(mail: Mail) -> Sent:
 
 def _only_one(mail: Mail, message_id: str) -> None:
     """Refuse a second mail of the same attempt under the same Message-ID: receivers would drop it unread."""
-    sent = _sent.get()
-    if sent is None:
-        _sent.set(sent := {})
-    if sent.setdefault(message_id, mail) != mail:
+    if not claim(message_id, mail.model_dump_json().encode()):
         raise MailConflict(
             f"This step sends two mails to {', '.join(mail.recipients)} under the subject {mail.subject!r}, which "
             "receivers would take for one: give each another part"
