@@ -84,12 +84,17 @@ def _derived(value: Any) -> bool:
     )
 
 
+# Parameter types of workflows by name, once they were found: looking for them takes tens of milliseconds.
+_found: dict[str, list[type] | None] = {}
+
+
 def _parameter_types(name: str) -> list[type] | None:
     """Return the parameter types of a workflow that this process has imported; None if it has not."""
-    for module in list(sys.modules.values()):
-        for value in list(getattr(module, "__dict__", {}).values()):
-            if isinstance(value, type):
-                definition = workflow._Definition.from_class(value)  # pyright: ignore[reportPrivateUsage]
-                if definition is not None and definition.name == name:
-                    return definition.arg_types
-    return None
+    if name not in _found:
+        for module in list(sys.modules.values()):
+            for value in list(getattr(module, "__dict__", {}).values()):
+                if isinstance(value, type):
+                    definition = workflow._Definition.from_class(value)  # pyright: ignore[reportPrivateUsage]
+                    if definition is not None and definition.name == name:
+                        _found[name] = definition.arg_types
+    return _found.get(name)
