@@ -19,7 +19,7 @@ desk = System("named-steps-test")
 
 
 @desk.activity
-async def sign(name: str) -> str:
+async def countersign(name: str) -> str:
     return f"signed {name}"
 
 
@@ -27,7 +27,7 @@ async def sign(name: str) -> str:
 class SignTwice:
     @workflow.run
     async def run(self) -> list[str]:
-        return [await workflow.execute_activity(sign, name) for name in ("one", "two")]
+        return [await workflow.execute_activity(countersign, name) for name in ("one", "two")]
 
 
 async def _history(client: Client, **options: object) -> WorkflowHistory:
@@ -37,7 +37,7 @@ async def _history(client: Client, **options: object) -> WorkflowHistory:
         client,
         task_queue=queue,
         workflows=[SignTwice],
-        activities=[sign],
+        activities=[countersign],
         max_cached_workflows=0,
         **options,  # type: ignore[arg-type]
     ):
@@ -66,7 +66,7 @@ async def _replay(history: WorkflowHistory, **options: object) -> None:
 async def test_a_flag_in_the_history_costs_no_event(client: Client) -> None:
     """Under the plugin's runner a history has named ids and not one event more than without the plugin."""
     history = await _history(client)
-    assert _ids(history) == ["sign-1", "sign-2"]
+    assert _ids(history) == ["countersign-1", "countersign-2"]
     assert not _names(history) & {
         "marker_recorded_event_attributes",
         "upsert_workflow_search_attributes_event_attributes",
@@ -79,7 +79,7 @@ async def test_a_run_may_change_its_runner(client: Client) -> None:
     sandboxed = await _history(client)
     await _replay(sandboxed, workflow_runner=UnsandboxedWorkflowRunner())
     unsandboxed = await _history(client, workflow_runner=UnsandboxedWorkflowRunner())
-    assert _ids(unsandboxed) == ["sign-1", "sign-2"]
+    assert _ids(unsandboxed) == ["countersign-1", "countersign-2"]
     await _replay(unsandboxed)
 
 
@@ -95,7 +95,7 @@ class _OtherRunner(SimplePlugin):
 async def test_a_patch_serves_a_runner_that_keeps_no_flag(client: Client) -> None:
     """Under another plugin's runner a patch marks the history, and Segue's runner replays it."""
     history = await _history(client, plugins=[_OtherRunner()])
-    assert _ids(history) == ["sign-1", "sign-2"]
+    assert _ids(history) == ["countersign-1", "countersign-2"]
     assert "marker_recorded_event_attributes" in _names(history)
     await _replay(history)
 
@@ -104,7 +104,7 @@ async def test_a_history_without_flag_or_patch_keeps_its_numbers(client: Client,
     """A run that began without the plugin replays with it under the ids it has."""
     queue = str(uuid.uuid4())
     handle = await plain.start_workflow("SignTwice", id=str(uuid.uuid4()), task_queue=queue)
-    async with Worker(plain, task_queue=queue, workflows=[PlainSignTwice], activities=[sign]):
+    async with Worker(plain, task_queue=queue, workflows=[PlainSignTwice], activities=[countersign]):
         await handle.result()
     history = await handle.fetch_history()
     assert _ids(history) == ["1", "2"]
@@ -116,7 +116,10 @@ class PlainSignTwice:
     @workflow.run
     async def run(self) -> list[str]:
         timeout = desk.policy.start_to_close_timeout
-        return [await workflow.execute_activity(sign, name, start_to_close_timeout=timeout) for name in ("one", "two")]
+        return [
+            await workflow.execute_activity(countersign, name, start_to_close_timeout=timeout)
+            for name in ("one", "two")
+        ]
 
 
 async def test_a_flag_survives_the_recorded_form(client: Client) -> None:
