@@ -24,7 +24,7 @@ import pathlib
 import types
 import typing
 import uuid
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import repeat
 from typing import Any, Final, TypeGuard, cast
@@ -35,7 +35,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from temporalio import workflow
 
 from segue.activities.errors import PayloadError
-from segue.activities.fit import fits, kept_with, members_of
+from segue.activities.fit import fits, kept_with, members_of, safe
 
 __all__ = [
     "REFUSAL_PATCH",
@@ -76,6 +76,8 @@ _ATOMS = frozenset(
         pathlib.PureWindowsPath,
     }
 )
+# Pydantic writes more levels than it reads.
+_DEEPEST: Final = 190
 _MINUTE: Final = datetime.timedelta(minutes=1)
 _AT_RISK: Final = "__segue_at_risk__"
 
@@ -90,8 +92,10 @@ def check(value: Any, hint: Any = None) -> None:
         PayloadError: Names the path within the value, what is there, and what to do.
     """
     if hint is None:
-        if not any(value is one for one in _accepted.get()):
-            _refuse_alone(value, tried=False)
+        for one in _accepted.get():
+            if one is value:
+                return
+        _refuse_alone(value, tried=False)
         return
     with contextlib.suppress(pydantic.ValidationError):
         accept(value, hint)
@@ -106,20 +110,29 @@ def accept(value: Any, hint: Any) -> None:
         PayloadError: The value would arrive altered. Names the path within it, what is there, and what to do.
         pydantic.ValidationError: The receiver would refuse the value.
     """
-    certain = fits(hint)(value)
+    fit = fits(hint)
+    try:
+        certain = fit(value)
+    except RecursionError:
+        certain = False
+    if certain and fit.safe:
+        return
     _refuse_alone(value, tried=not certain)
     if not certain:
         _refuse_difference(value, _try(value, hint), hint, "")
 
 
-@contextlib.contextmanager
-def accepted(values: Sequence[Any]) -> Generator[None]:
-    """Spare values that `accept` let pass the same look again, when they are converted within the block."""
-    token = _accepted.set(values)
-    try:
-        yield
-    finally:
-        _accepted.reset(token)
+class accepted:
+    """Spares values that `accept` let pass the same look again, when they are converted within the block."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._values = values
+
+    def __enter__(self) -> None:
+        self._token = _accepted.set(self._values)
+
+    def __exit__(self, *_: object) -> None:
+        _accepted.reset(self._token)
 
 
 _accepted: ContextVar[Sequence[Any]] = ContextVar("_accepted", default=())
@@ -198,33 +211,39 @@ def _try(value: Any, hint: Any) -> Any:
 def _refuse_alone(value: Any, *, tried: bool) -> None:
     """Refuse what is altered whatever the receiver's hint; models are `tried` by somebody, or else here."""
     try:
-        if not _clean(value):
-            _walk(value, "", tried)
+        if not _clean(value, 0):
+            _walk(value, "", tried, 0)
     except RecursionError:
-        raise PayloadError("the value is nested too deeply, or holds itself") from None
+        raise _too_deep() from None
 
 
-def _clean(value: Any) -> bool:
+def _too_deep() -> PayloadError:
+    return PayloadError(f"the value is nested more than {_DEEPEST} levels deep, or holds itself")
+
+
+def _clean(value: Any, depth: int) -> bool:
     """Whether a value holds nothing that is altered whatever the hint. False is uncertain: `_walk` tells."""
     kind: type[Any] = value.__class__
     if kind in _ATOMS:
         return True
     if kind is float:
         return math.isfinite(value)
+    if depth > _DEEPEST:
+        return False
     if kind is list or kind is tuple:
-        return not value or _clean_items(value)
+        return not value or _clean_items(value, depth + 1)
     if kind is dict:
-        return _ATOMS.issuperset(map(type, value)) and (not value or _clean_items(value.values()))
+        return _ATOMS.issuperset(map(type, value)) and (not value or _clean_items(value.values(), depth + 1))
     if kind is datetime.datetime:
         offset = value.utcoffset()
         return offset is None or not offset % _MINUTE
     fields = _fields_at_risk(kind)
     if fields is None:
         return isinstance(value, enum.Enum)
-    return fits(kind)(value) and all(_clean(getattr(value, name, None)) for name in fields)
+    return fits(kind)(value) and all(_clean(getattr(value, name, None), depth + 1) for name in fields)
 
 
-def _clean_items(values: Any) -> bool:
+def _clean_items(values: Any, depth: int) -> bool:
     """Tell of all items at once where one pass in C can: numbers by their sum, texts by joining them."""
     first = type(next(iter(values)))
     try:
@@ -239,11 +258,11 @@ def _clean_items(values: Any) -> bool:
     for kind in kinds - _ATOMS:
         fields = _fields_at_risk(kind)
         if fields is None or len(kinds) > 1:
-            return all(map(_clean, values))
+            return all(_clean(value, depth) for value in values)
         if not fits(kind).all(values):
             return False
         # Field by field, so that the numbers of a thousand models are looked at in one pass.
-        return all(_clean_items([getattr(value, name, None) for value in values]) for name in fields)
+        return all(_clean_items([getattr(value, name, None) for value in values], depth + 1) for name in fields)
     return True
 
 
@@ -255,7 +274,7 @@ def _fields_at_risk(kind: type[Any]) -> tuple[str, ...] | None:
     if issubclass(kind, BaseModel):
         # A model's fields were validated, so their hints tell what they hold.
         fields = tuple(
-            name for name, field in kind.model_fields.items() if not field.exclude and not _safe(field.annotation)
+            name for name, field in kind.model_fields.items() if not field.exclude and not safe(field.annotation)
         )
         if kind.model_config.get("extra") == "allow":
             fields = (*fields, "__pydantic_extra__")
@@ -267,22 +286,10 @@ def _fields_at_risk(kind: type[Any]) -> tuple[str, ...] | None:
     return fields
 
 
-def _safe(hint: Any) -> bool:
-    """Whether no value of a hint is altered by JSON."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return True
-    if origin is typing.Annotated:
-        return _safe(arguments[0])
-    if origin is None:
-        return hint in (pathlib.Path, pathlib.PurePath) or (
-            isinstance(hint, type) and (hint in _ATOMS or issubclass(hint, enum.Enum))
-        )
-    return bool(arguments) and all(argument is Ellipsis or _safe(argument) for argument in arguments)
-
-
-def _walk(value: Any, path: str, tried: bool) -> None:
+def _walk(value: Any, path: str, tried: bool, depth: int) -> None:
     """Refuse secrets, numbers that are none, offsets from UTC with seconds, and models that lose something."""
+    if depth > _DEEPEST:
+        raise _too_deep()
     if isinstance(value, (SecretStr, SecretBytes, pydantic.Secret)):
         name: str = value.__class__.__name__  # pyright: ignore[reportUnknownMemberType]
         raise PayloadError(
@@ -304,9 +311,9 @@ def _walk(value: Any, path: str, tried: bool) -> None:
             )
     if _is_mapping(value):
         for key in value:
-            _walk(key, f"the key {key!r}" + (f" of {path}" if path else ""), tried)
+            _walk(key, f"the key {key!r}" + (f" of {path}" if path else ""), tried, depth + 1)
     for inner_path, item in _parts(value, path):
-        _walk(item, inner_path, tried or _has_fields(value))
+        _walk(item, inner_path, tried or _has_fields(value), depth + 1)
     if not tried and _has_fields(value) and not fits(value.__class__)(value):
         with contextlib.suppress(pydantic.ValidationError):
             _refuse_difference(value, _try(value, value.__class__), value.__class__, path)

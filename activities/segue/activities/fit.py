@@ -19,6 +19,7 @@ import datetime
 import decimal
 import enum
 import ipaddress
+import math
 import operator
 import pathlib
 import types
@@ -32,7 +33,7 @@ import pydantic
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["Fit", "fits", "kept_with", "members_of"]
+__all__ = ["Fit", "fits", "kept_with", "members_of", "safe"]
 
 # What JSON tells apart. Two members of a union that are written alike may be mistaken for each other.
 _NULL, _BOOLEAN, _NUMBER, _STRING, _ARRAY, _OBJECT = range(6)
@@ -85,6 +86,19 @@ _AUTHORS_CODE: Final = (
     "model_serializers",
     "computed_fields",
 )
+# No value of these is altered. Decimals and floats may be no numbers, times have offsets, dataclasses hold anything.
+_UNALTERED: Final = (frozenset(_WRITTEN_AS) | _AS_TEXT) - {
+    float,
+    decimal.Decimal,
+    datetime.datetime,
+    datetime.time,
+    list,
+    tuple,
+    set,
+    frozenset,
+    collections.deque,
+    dict,
+}
 _CONSTRAINTS: Final = (annotated_types.BaseMetadata, annotated_types.GroupedMetadata, pydantic.Strict)
 
 
@@ -95,10 +109,12 @@ class Fit:
     Attributes:
         exact: Class that a value must be of.
         test: Function that a value must pass.
+        safe: Whether a value that fits holds nothing that JSON alters, so that nobody need look for it.
     """
 
     exact: type[Any] | None = None
     test: Callable[[Any], bool] | None = None
+    safe: bool = False
 
     def __call__(self, value: Any) -> bool:
         """Tell whether a value fits for certain."""
@@ -108,13 +124,14 @@ class Fit:
 
     def all(self, values: Collection[Any]) -> bool:
         """Tell it of many values, in one pass in C where their class decides."""
-        if self.test is None and self.exact in (int, float, str):
+        if self.exact in _ADDED_UP:
             try:
                 # Only texts can be joined, and only numbers of one class add up to one of that class.
                 if self.exact is not str:
-                    return not values or type(sum(values)) is self.exact
+                    total = sum(values)
+                    return not values or (type(total) is self.exact and math.isfinite(total))
                 "".join(values)
-            except TypeError:
+            except (TypeError, OverflowError):
                 return False
             return True
         if self.exact is not None and operator.countOf(map(type, values), self.exact) != len(values):
@@ -124,20 +141,48 @@ class Fit:
     @property
     def simple(self) -> bool:
         """Whether a value that was validated needs no look."""
-        return self.test is None and not _has_fields(self.exact)
+        return self.exact is float or (self.test is None and not _has_fields(self.exact))
 
 
 _ANYTHING: Final = Fit()
+_ADDED_UP: Final = frozenset({int, float, str})
 
 _KEPT: Final = "__segue_kept__"
+_FIT: Final = "fit"
 _kept: dict[Any, Any] = {}
 
 
 def fits(hint: Any) -> Fit:
     """Return the test of a hint. `Any` promises nothing, so everything fits it."""
-    if type(hint) is type and (hint in _WRITTEN_AS or hint in _AS_TEXT):
-        return Fit(_MADE_AS.get(hint, hint))
-    return _test(hint, False, {})
+    kept: Any = getattr(hint, "__dict__", _kept).get(_KEPT)
+    if kept is None:
+        return _test(hint, False, {})
+    # The short way, for it is taken for each value that is sent.
+    known: Fit | None = kept.get(_FIT)
+    if known is None:
+        known = kept[_FIT] = _test(hint, False, {})
+    return known
+
+
+def safe(hint: Any, within: tuple[Any, ...] = ()) -> bool:
+    """Return whether no value of a hint is altered by JSON, whatever it is."""
+    hint = _bare(hint)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal or hint is None:
+        return True
+    if any(hint is outer for outer in within):  # a model or an alias may hold itself
+        return False
+    if origin is not None:
+        inner = (*within, hint)
+        return bool(arguments) and all(argument is Ellipsis or safe(argument, inner) for argument in arguments)
+    if not _is_class(hint):
+        return False
+    if issubclass(hint, BaseModel):
+        fields = hint.model_fields.values()
+        return hint.model_config.get("extra") != "allow" and all(
+            safe(field.annotation, (*within, hint)) for field in fields if not field.exclude
+        )
+    return hint in _UNALTERED or issubclass(hint, enum.Enum)
 
 
 def kept_with(hint: Any) -> MutableMapping[Any, Any]:
@@ -190,6 +235,7 @@ def _test(hint: Any, trusted: bool, building: dict[Any, Fit]) -> Fit:
     building[key] = test = Fit(test=_uncertain)
     built = _build(hint, trusted, building)
     test.exact, test.test = built.exact, built.test
+    test.safe = not trusted and safe(hint)
     kept[key] = test
     return test
 
@@ -296,7 +342,7 @@ def _mapping(arguments: tuple[Any, ...], trusted: bool, building: dict[Any, Fit]
 
 def _class(cls: type[Any], building: dict[Any, Fit]) -> Fit:
     if cls in _WRITTEN_AS or cls in _AS_TEXT:
-        return Fit(_MADE_AS.get(cls, cls))
+        return Fit(_MADE_AS.get(cls, cls), math.isfinite if cls is float else None)
     if issubclass(cls, enum.Enum):
         return Fit(cls) if all(type(member.value) in (str, int) for member in cls) else _NEVER
     if issubclass(cls, BaseModel):
