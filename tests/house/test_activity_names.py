@@ -11,13 +11,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# A plugin that says, once every test module is imported, which names several systems claim.
+# A plugin that says, once every test module is imported, which names several modules claim.
 PLUGIN = """
 def pytest_collection_finish(session):
     from segue.activities import system
     for name in system._claims:
         claiming = system.claims(name)
-        if len(claiming) > 1:
+        if len({one.declared_at.rpartition(":")[0] for one in claiming}) > 1:
             print("claimed:", name, *(f"{one.name} ({one.declared_at})" for one in claiming))
 """
 
