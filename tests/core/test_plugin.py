@@ -52,4 +52,3 @@ async def test_a_plain_call_gets_the_policy_of_its_system(client: Client) -> Non
     assert scheduled.start_to_close_timeout.ToTimedelta() == timedelta(seconds=10)
     assert scheduled.retry_policy.maximum_attempts == 6
     assert event.user_metadata.summary.data == b'"17"'
-    print([e.event_type for e in history.events])
