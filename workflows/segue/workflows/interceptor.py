@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import typing
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -381,8 +380,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _update_type(name: str) -> Any:
     """Return the type that an update's handler declares to return; None if it declares none."""
-    handler: Any = workflow.get_update_handler(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    try:
-        return typing.get_type_hints(handler).get("return")
-    except Exception:  # no function, or a hint that only a type checker can resolve
-        return None
+    instance: Any = workflow.instance()
+    definition = getattr(instance, "__temporal_workflow_definition", None)
+    updates = cast("Mapping[str, Any]", getattr(definition, "updates", {}))
+    return getattr(updates.get(name), "ret_type", None)
