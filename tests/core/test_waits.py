@@ -56,7 +56,8 @@ def _line(function: object, text: str) -> int:
 
 async def _details(handle: WorkflowHandle[Any, Any]) -> str:
     metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return metadata.current_details
+    details: str = metadata.current_details
+    return details
 
 
 async def test_the_current_details_show_waits_by_function_and_line(client: Client) -> None:
