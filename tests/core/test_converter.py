@@ -224,7 +224,8 @@ ENDS: list[tuple[str, Any]] = [
     (
         "subclass",
         "PayloadError: Activity 'archive' is not started: argument 2 'document': the value is a Signed, but the "
-        "receiver expects Document and would drop what Signed adds: declare Signed, or a discriminated union of the classes",
+        "receiver expects Document and would drop what Signed adds: declare Signed, or a discriminated union of the "
+        "classes",
     ),
     ("dict", 4),
     (

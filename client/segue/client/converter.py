@@ -236,7 +236,7 @@ class SegueFailureConverter(DefaultFailureConverter):
         except Exception as error:
             # The details of an error must not cost the error itself.
             replacement = ApplicationError(
-                str(exception) or type(exception).__name__,
+                str(getattr(exception, "message", exception)) or type(exception).__name__,
                 f"details left out: {error.message if isinstance(error, PayloadError) else error}",
                 type=getattr(exception, "type", None) or type(exception).__name__,
                 non_retryable=bool(getattr(exception, "non_retryable", False)),

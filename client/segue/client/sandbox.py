@@ -185,6 +185,7 @@ class _Instance(WorkflowInstance):
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         self._flag.before(act)
         completion = self._sandboxed.activate(act)
+        _fail_run_that_cannot_begin(completion)
         self._flag.after(completion)
         return completion
 
@@ -199,6 +200,28 @@ class _Instance(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._sandboxed.get_thread_id()
+
+
+# Errors that tell of the worker's code rather than of the run.
+_OF_THE_WORKER: Final = ("NondeterminismError", "RestrictedWorkflowAccessError", "ReadOnlyContextError")
+
+
+def _fail_run_that_cannot_begin(completion: WorkflowActivationCompletion) -> None:
+    """Make of an error in a workflow's own `__init__` the run's failure, where it would be its task's for ever.
+
+    No interceptor stands around the making of the workflow object, so what it raises is known by its trace.
+    """
+    failure = completion.failed.failure
+    trace = failure.stack_trace
+    if (
+        completion.HasField("failed")
+        and "in _instantiate_workflow_object" in trace
+        and "in __init__" in trace
+        and failure.application_failure_info.type not in _OF_THE_WORKER
+    ):
+        failed = WorkflowActivationCompletion(run_id=completion.run_id)
+        failed.successful.commands.add().fail_workflow_execution.failure.CopyFrom(failure)
+        completion.CopyFrom(failed)
 
 
 _NO_CONTEXT: Final = StorageDriverStoreContext(target=None)
