@@ -367,3 +367,23 @@ def test_control_errors_pass(error: BaseException) -> None:
     assert classify(error) is error
     if not isinstance(error, FailureError):
         assert classify(error, everything) is error
+
+
+def test_a_terminal_error_in_a_task_group_is_terminal() -> None:
+    """What a task group wraps decides: one terminal error makes the step terminal, under its own message and type."""
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [OSError("reset"), ExceptionGroup("", [Terminal("no")])])
+    meant = classify(group)
+    assert isinstance(meant, ApplicationError)
+    assert (meant.message, meant.type, meant.non_retryable) == ("no (and 1 more)", "Terminal", True)
+
+
+def test_a_group_of_retryable_errors_waits_for_the_longest() -> None:
+    """Without a terminal error the longest wait that any of them asks for is kept."""
+    errors = [Retryable("soon", after=timedelta(seconds=1)), Retryable("later", after=timedelta(seconds=9))]
+    meant = classify(ExceptionGroup("", errors))
+    assert isinstance(meant, ApplicationError)
+    assert (meant.message, meant.next_retry_delay, meant.non_retryable) == (
+        "later (and 1 more)",
+        timedelta(seconds=9),
+        False,
+    )

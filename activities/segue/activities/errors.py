@@ -22,9 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import pydantic
@@ -42,6 +42,9 @@ __all__ = [
     "Retryable",
     "Terminal",
     "classify",
+    "describe",
+    "leaves",
+    "message_of",
     "retry_after",
 ]
 
@@ -123,6 +126,8 @@ def classify(error: BaseException, system: System | None = None) -> BaseExceptio
     """
     if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
         return error
+    if isinstance(error, ExceptionGroup):
+        return _group(cast("ExceptionGroup[Exception]", error), system)
     declared = _declared(error, system)
     if isinstance(error, ApplicationError):
         if declared is None or declared == error.non_retryable:
@@ -140,6 +145,15 @@ def classify(error: BaseException, system: System | None = None) -> BaseExceptio
     if isinstance(error, pydantic.ValidationError):
         return _rewritten(error, describe(error), (), type=VALIDATION, terminal=True)
     return _rewritten(error, str(error) or kind, (), type=kind, terminal=False)
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an error says, without what a history must not hold: rejected input, and a URL's credentials."""
+    if isinstance(error, pydantic.ValidationError):
+        return describe(error)
+    if isinstance(error, httpx.HTTPStatusError):
+        return _answer(error)
+    return str(error)
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> timedelta | None:
@@ -180,18 +194,54 @@ def _http_status(error: httpx.HTTPStatusError, declared: bool | None) -> Applica
     response = error.response
     retryable = response.status_code in _RETRYABLE_STATUSES or response.status_code >= 500
     terminal = not retryable if declared is None else declared
-    request = error.request
-    # The query and the user part of a URL may hold credentials, and history is no place for them.
-    url = str(request.url.copy_with(query=None, fragment=None, username=None, password=None))
-    reason = f" {response.reason_phrase}" if response.reason_phrase else ""
     return _rewritten(
         error,
-        f"{request.method} {url} answered {response.status_code}{reason}",
-        ({"status": response.status_code, "method": request.method, "url": url},),
+        _answer(error),
+        ({"status": response.status_code, "method": error.request.method, "url": _bare(error.request.url)},),
         type=HTTP_STATUS,
         terminal=terminal,
         after=None if terminal else retry_after(response.headers.get("retry-after")),
     )
+
+
+def _answer(error: httpx.HTTPStatusError) -> str:
+    response = error.response
+    reason = f" {response.reason_phrase}" if response.reason_phrase else ""
+    return f"{error.request.method} {_bare(error.request.url)} answered {response.status_code}{reason}"
+
+
+def _bare(url: httpx.URL) -> str:
+    """Return a URL without its query and its user part, which may hold credentials."""
+    return str(url.copy_with(query=None, fragment=None, username=None, password=None))
+
+
+def _group(error: ExceptionGroup[Exception], system: System | None) -> BaseException:
+    """Return what the errors of a task group mean together: terminal if one of them is, else the longest wait."""
+    meant = [classify(leaf, system) for leaf in leaves(error)]
+    known = [leaf for leaf in meant if isinstance(leaf, ApplicationError)]
+    if not known:
+        return meant[0]
+    telling = min(known, key=lambda leaf: (not leaf.non_retryable, -(leaf.next_retry_delay or timedelta(0))))
+    others = f" (and {len(meant) - 1} more)" if len(meant) > 1 else ""
+    rewritten = ApplicationError(
+        f"{telling.message}{others}",
+        *telling.details,
+        type=telling.type,
+        non_retryable=telling.non_retryable,
+        next_retry_delay=telling.next_retry_delay,
+        category=telling.category,
+    ).with_traceback(telling.__traceback__)
+    rewritten.__cause__ = telling.__cause__
+    return rewritten
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors that a group holds, at any depth; the error itself if it is no group."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
 
 
 def describe(error: pydantic.ValidationError) -> str:

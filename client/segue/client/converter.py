@@ -16,6 +16,7 @@ from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Final
 
+import httpx
 import pydantic
 import pydantic_core
 from temporalio.api.common.v1 import Payload
@@ -35,7 +36,7 @@ from temporalio.converter import (
 from temporalio.exceptions import ApplicationError
 
 from segue.activities import faithful
-from segue.activities.errors import PayloadError
+from segue.activities.errors import PayloadError, message_of
 
 __all__ = ["PAYLOAD_SIZE_LIMIT", "SeguePayloadConverter", "data_converter"]
 
@@ -243,6 +244,9 @@ class SegueFailureConverter(DefaultFailureConverter):
             ).with_traceback(exception.__traceback__)
             failure.Clear()
             super().to_failure(replacement, payload_converter, failure)
+        if isinstance(exception, (pydantic.ValidationError, httpx.HTTPStatusError)):
+            # Also where it is the cause of another: the SDK comes here for each link of the chain.
+            failure.message = message_of(exception)
         _shorten(failure)
 
 

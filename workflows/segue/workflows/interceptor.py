@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NoReturn, cast
 
@@ -39,7 +39,7 @@ from temporalio.worker import (
 )
 
 from segue.activities import faithful, heartbeat
-from segue.activities.errors import PayloadError, Terminal, classify, describe
+from segue.activities.errors import PayloadError, Terminal, classify, describe, leaves, message_of
 from segue.activities.idempotency import RUN_HEADER, effects, original_run_id
 from segue.activities.system import parameters_of, types_of
 from segue.workflows.graph.shown import pending
@@ -359,23 +359,17 @@ def _deliver(error: Exception) -> NoReturn:
     """
     if isinstance(error, (FailureError, asyncio.TimeoutError, *_OF_THE_RUN)):
         raise error
-    for leaf in _leaves(error):
+    for leaf in leaves(error):
         if isinstance(leaf, _OF_THE_RUN):  # a task group wraps what its tasks raise
             raise leaf
     kind = type(error).__name__
-    raise ApplicationError(str(error) or kind, type=kind).with_traceback(error.__traceback__) from error.__cause__
+    raise ApplicationError(message_of(error) or kind, type=kind).with_traceback(
+        error.__traceback__
+    ) from error.__cause__
 
 
 # Errors that tell of the worker's code rather than of the run.
 _OF_THE_RUN: Final = (workflow.NondeterminismError, workflow.ReadOnlyContextError, UndeclaredActivity)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def _update_type(name: str) -> Any:
