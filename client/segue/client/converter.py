@@ -8,10 +8,10 @@ the workflow starts. In plain Temporal the first arrives altered, and the second
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import copyreg
 import dataclasses
+import threading
 from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Final
@@ -45,7 +45,7 @@ PAYLOAD_SIZE_LIMIT: Final = 2 * 1024 * 1024
 
 # Bytes of a payload beside its data, at most: its encoding, and what protobuf puts around them.
 _OVERHEAD: Final = 64
-_CODEC_TIMEOUT: Final = 10.0
+_CODEC_TIMEOUT: Final = 1.5
 
 # A failure over 4 MB is never delivered. These leave room for a chain of causes.
 _MESSAGE_LIMIT: Final = 10_000
@@ -215,12 +215,20 @@ class SeguePayloadConverter(CompositePayloadConverter):
         if codec is not None:
             # The SDK runs the codec when nobody can refuse any more. Only what may be too large is encoded twice, in a
             # thread of its own, for this may be a workflow, whose event loop runs no I/O.
-            with concurrent.futures.ThreadPoolExecutor(1) as thread:
-                try:
-                    payloads = thread.submit(lambda: asyncio.run(codec.encode(payloads))).result(_CODEC_TIMEOUT)
-                except Exception:
-                    # A codec that works on its own event loop only cannot be asked; the server decides.
-                    return 0
+            encoded: list[list[Payload]] = []
+
+            def encode() -> None:
+                # A codec that fails, or works on its own event loop only, cannot be asked: the server decides.
+                with contextlib.suppress(Exception):
+                    encoded.append(asyncio.run(codec.encode(payloads)))
+
+            # Never joined without a limit: the codec may wait for the very loop that waits here.
+            thread = threading.Thread(target=encode, daemon=True)
+            thread.start()
+            thread.join(_CODEC_TIMEOUT)
+            if not encoded:
+                return 0
+            payloads = encoded[0]
         sizes = [payload.ByteSize() + 4 for payload in payloads]
         if self._stored_from is not None:
             sizes = [size for size in sizes if size < self._stored_from]
