@@ -56,6 +56,7 @@ def attempt(**changes: Any) -> ActivityEnvironment:
         activity_id="charge-1",
         started_time=datetime.now(UTC),
         start_to_close_timeout=timedelta(seconds=30),
+        schedule_to_close_timeout=None,
         **changes,
     )
     return environment
@@ -397,7 +398,7 @@ async def test_the_attempt_bounds_the_request(site: Server) -> None:
     for timeout in (None, timedelta(seconds=60)):
         environment = attempt()
         environment.info = dataclasses.replace(environment.info, start_to_close_timeout=timedelta(seconds=0.6))
-        with pytest.raises(http.RequestTimeout, match=r"within 0\.[345]\d? s, what start_to_close_timeout leaves it$"):
+        with pytest.raises(http.RequestTimeout, match=r"within 0\.[345]\d? s, what the attempt had left$"):
             await environment.run(http.request, HttpRequest(url=url, timeout=timeout))
 
 

@@ -89,6 +89,7 @@ class Step:
             attempt=self.attempt,
             started_time=datetime.now(UTC),
             start_to_close_timeout=timedelta(seconds=30),
+            schedule_to_close_timeout=None,
             heartbeat_details=[json.loads(json.dumps(detail)) for detail in self.progress[-1:]],
         )
 

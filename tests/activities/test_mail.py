@@ -61,6 +61,7 @@ async def attempt(mail_: Mail, *, seconds: float = 10, number: int = 1) -> Sent:
         attempt=number,
         scheduled_time=SCHEDULED,
         start_to_close_timeout=timedelta(seconds=seconds),
+        schedule_to_close_timeout=None,
     )
     return await environment.run(mail.send, mail_)
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from temporalio import activity
-
+from segue.activities.deadline import time_left
 from segue.activities.http._errors import RequestTimeout, shown
 from segue.activities.http._exchange import Outgoing
 
@@ -25,7 +24,7 @@ DEFAULT_TIMEOUT: Final = timedelta(seconds=30)
 @contextlib.asynccontextmanager
 async def in_time(outgoing: Outgoing, timeout: timedelta | None) -> AsyncGenerator[None, None]:
     """Run the block within the request's time and what the activity's attempt has left."""
-    left = _left_of_attempt()
+    left = time_left()
     limit = min(one for one in (timeout, left, None if timeout or left else DEFAULT_TIMEOUT) if one is not None)
     scope = asyncio.timeout(limit.total_seconds())
     try:
@@ -34,27 +33,7 @@ async def in_time(outgoing: Outgoing, timeout: timedelta | None) -> AsyncGenerat
     except TimeoutError:
         if not scope.expired():
             raise
-        if timeout == limit:
-            whose = "its timeout"
-        else:
-            whose = "what start_to_close_timeout leaves it" if left else "the default timeout"
+        whose = "its timeout" if timeout == limit else "what the attempt had left" if left else "the default timeout"
         raise RequestTimeout(
             f"{outgoing.method} {shown(outgoing.url)}: not done within {round(limit.total_seconds(), 2):g} s, {whose}"
         ) from None
-
-
-def _left_of_attempt() -> timedelta | None:
-    """Return the time until shortly before the server gives this attempt up; None without such a time.
-
-    Ending just before the server does makes the error one that names the request.
-    """
-    if not activity.in_activity():
-        return None
-    info = activity.info()
-    whole = info.start_to_close_timeout or info.schedule_to_close_timeout
-    if not whole:
-        return None
-    elapsed = datetime.now(UTC) - info.started_time
-    # The server's clock says when the attempt started. If the two clocks disagree, the whole time is the better guess.
-    left = whole - elapsed if timedelta(0) <= elapsed < whole else whole
-    return left - min(max(whole / 20, timedelta(milliseconds=100)), timedelta(seconds=2), left / 2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from temporalio import activity
 
 from segue.activities import objects
+from segue.activities.deadline import time_left
 from segue.activities.errors import Retryable, Terminal
 from segue.activities.idempotency import claim, idempotency_key
 from segue.activities.mail._addresses import Address
@@ -21,6 +22,7 @@ from segue.activities.system import System
 
 __all__ = ["send", "system"]
 
+# Where nothing bounds the attempt.
 _DEFAULT_TIME: Final = timedelta(minutes=5)
 
 system = System(
@@ -54,7 +56,6 @@ async def send(mail: Mail) -> Sent:
         SecretError: The worker does not hold the server's URL.
         RuntimeError: Called outside an activity.
     """
-    started = datetime.now(UTC)
     key = idempotency_key(mail.effect)
     message_id = f"<{key}@{Address.parse(mail.sender).domain}>"
     _only_one(mail, message_id)
@@ -71,7 +72,7 @@ async def send(mail: Mail) -> Sent:
         mail.recipients,
         message,
         utf8=needs_utf8(mail),
-        limit=_time_left(started),
+        limit=time_left() or _DEFAULT_TIME,
     )
     addresses = {refusal.address for refusal in refused}
     sent = Sent(
@@ -106,13 +107,3 @@ async def _mark(mark: str, sent: Sent) -> None:
     except (Retryable, Terminal) as error:
         # The mail is out: failing now would send it again.
         activity.logger.warning("Mail %s is sent, but not marked as sent: %s", sent.message_id, error)
-
-
-def _time_left(started: datetime) -> timedelta:
-    """Return the time until shortly before the server gives this attempt up, from what has passed since its start."""
-    info = activity.info()
-    whole = info.start_to_close_timeout or info.schedule_to_close_timeout or _DEFAULT_TIME
-    left = whole - (datetime.now(UTC) - started)
-    return max(
-        left - min(max(whole / 20, timedelta(milliseconds=100)), timedelta(seconds=2)), timedelta(milliseconds=100)
-    )

@@ -14,14 +14,13 @@ import itertools
 import re
 import time
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
-from temporalio import activity
 
+from segue.activities.deadline import time_left
 from segue.activities.sql._databases import Address
 from segue.activities.sql._errors import (
     DatabaseUnavailable,
@@ -32,11 +31,7 @@ from segue.activities.sql._errors import (
     unreachable,
 )
 
-__all__ = ["Pool", "time_left"]
-
-# Kept back from an attempt's time, so that its own error arrives before Temporal gives it up.
-_RESERVE: Final = timedelta(seconds=1)
-_RESERVED_SHARE: Final = 0.05
+__all__ = ["Pool"]
 
 _COMMITTING = "segue.committing"
 _NOT_YOURS: Final = "must not end the transaction: it is committed at the end of the block, with its idempotency key"
@@ -77,7 +72,8 @@ class Pool:
         Raises:
             IntegrityError, StatementError, DatabaseUnavailable and others: As their docstrings say.
         """
-        left = time_left()
+        bound = time_left()
+        left = bound.total_seconds() if bound is not None else None
         scope = asyncio.timeout(left)
         begun = False
         try:
@@ -163,18 +159,6 @@ class Pool:
         return tuple(values)
 
 
-def time_left() -> float | None:
-    """Return the seconds that the running attempt may still use; None outside an activity."""
-    if not activity.in_activity():
-        return None
-    info = activity.info()
-    bounds = [
-        _until(info.started_time, info.start_to_close_timeout),
-        _until(info.scheduled_time, info.schedule_to_close_timeout),
-    ]
-    return min((bound for bound in bounds if bound is not None), default=None)
-
-
 def _system(address: Address) -> ModuleType:
     """Return the module that knows a kind of database. Each imports its driver."""
     if address.kind == "sqlite":
@@ -184,14 +168,3 @@ def _system(address: Address) -> ModuleType:
     from segue.activities.sql import _postgresql
 
     return _postgresql
-
-
-def _until(since: datetime, timeout: timedelta | None) -> float | None:
-    if not timeout:
-        return None
-    elapsed = datetime.now(UTC) - since
-    if not timedelta(0) <= elapsed < timeout:
-        # The times are those of the server's clock. Where ours differs by more than the timeout, it tells nothing.
-        elapsed = timedelta(0)
-    left = timeout - elapsed
-    return (left - min(_RESERVE, left * _RESERVED_SHARE)).total_seconds()
