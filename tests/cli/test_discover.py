@@ -170,7 +170,8 @@ def test_a_module_that_cannot_be_imported() -> None:
     message = "No module named 'not_installed'"
     assert str(raised.value) == f"Importing 'broken' failed: ModuleNotFoundError: {message}"
     assert raised.value.module == "broken"
-    assert raised.value.traceback == (
+    # Which part of a line is at fault, each Python marks in its own way.
+    assert re.sub(r"\n *[~^]+(?=\n)", "", raised.value.traceback) == (
         "Traceback (most recent call last):\n"
         f'  File "{Path.cwd()}/broken.py", line 4, in <module>\n    go()\n'
         f'  File "{Path.cwd()}/broken.py", line 2, in go\n    import not_installed\n'

@@ -139,12 +139,14 @@ def test_a_module_with_a_mistake_in_it(segue: Segue, project: Path) -> None:
     """A module that cannot be imported shows the traceback of its author's code, and the error on one line."""
     (project / "broken.py").write_text("import shop\n\n\ndef begin() -> None:\n    shop.nothing()\n\n\nbegin()\n")
     message = "module 'shop' has no attribute 'nothing'"
-    assert segue("worker", "broken") == Ended(
+    ended = segue("worker", "broken")
+    # Which part of a line is at fault, each Python marks in its own way.
+    assert Ended(ended.code, ended.out, re.sub(r"\n *[~^]+(?=\n)", "", ended.err)) == Ended(
         2,
         "",
         "Traceback (most recent call last):\n"
         f'  File "{project}/broken.py", line 8, in <module>\n    begin()\n'
-        f'  File "{project}/broken.py", line 5, in begin\n    shop.nothing()\n    ^^^^^^^^^^^^\n'
+        f'  File "{project}/broken.py", line 5, in begin\n    shop.nothing()\n'
         f"AttributeError: {message}\n"
         f"Error: Importing 'broken' failed: AttributeError: {message}\n",
     )
