@@ -387,3 +387,27 @@ def test_a_group_of_retryable_errors_waits_for_the_longest() -> None:
         timedelta(seconds=9),
         False,
     )
+
+
+@pytest.mark.parametrize("cancelled", [asyncio.CancelledError(), CancelledError("stop")])
+def test_cancellation_in_a_group_is_cancellation(cancelled: BaseException) -> None:
+    """Alone it means what it means; beside an error it is that error's consequence, and does not count."""
+    assert classify(BaseExceptionGroup("", [cancelled])) is cancelled
+    meant = classified(BaseExceptionGroup("", [cancelled, Terminal("card declined", {"card": 3}, type="Declined")]))
+    assert (meant.message, meant.type, meant.non_retryable) == ("card declined", "Declined", True)
+    assert meant.details == ({"card": 3},)
+    leave = SystemExit(1)
+    assert classify(BaseExceptionGroup("", [ValueError("bad"), cancelled, leave])) is leave
+
+
+def test_a_system_declares_what_is_in_a_group_or_the_group_itself() -> None:
+    """Its declarations hold for each error in a group, unless it declares the group's own class."""
+
+    class Batch(ExceptionGroup[Exception]):
+        pass
+
+    inner = classified(ExceptionGroup("", [KeyError("other"), Declined("no")]), SYSTEM)
+    assert (inner.message, inner.type, inner.non_retryable) == ("no (and 1 more)", "Declined", True)
+    retried = System("batch-errors-test", retryable=(Batch,))
+    whole = classified(Batch("some failed", [Terminal("no")]), retried)
+    assert (whole.message, whole.type, whole.non_retryable) == ("some failed (1 sub-exception)", "Batch", False)

@@ -126,8 +126,8 @@ def classify(error: BaseException, system: System | None = None) -> BaseExceptio
     """
     if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
         return error
-    if isinstance(error, ExceptionGroup):
-        return _group(cast("ExceptionGroup[Exception]", error), system)
+    if _is_group(error) and not _declares_group(error, system):
+        return _group(error, system)
     declared = _declared(error, system)
     if isinstance(error, ApplicationError):
         if declared is None or declared == error.non_retryable:
@@ -215,14 +215,30 @@ def _bare(url: httpx.URL) -> str:
     return str(url.copy_with(query=None, fragment=None, username=None, password=None))
 
 
-def _group(error: ExceptionGroup[Exception], system: System | None) -> BaseException:
-    """Return what the errors of a task group mean together: terminal if one of them is, else the longest wait."""
+def _is_group(error: BaseException) -> bool:
+    return isinstance(error, BaseExceptionGroup)
+
+
+def _declares_group(error: BaseException, system: System | None) -> bool:
+    """Return whether a system declares a group's own class, and so decides for all that it holds."""
+    declared = (*system.terminal, *system.retryable) if system is not None else ()
+    return any(issubclass(cls, BaseExceptionGroup) and isinstance(error, cls) for cls in declared)
+
+
+def _group(error: BaseException, system: System | None) -> BaseException:
+    """Return what the errors of a task group mean together: terminal if one of them is, else the longest wait.
+
+    Cancellation beside an error is taken for its consequence, as a task group does; alone it stays cancellation.
+    """
     meant = [classify(leaf, system) for leaf in leaves(error)]
+    for leaf in meant:
+        if not isinstance(leaf, (Exception, asyncio.CancelledError)):
+            return leaf  # the process is to end
     known = [leaf for leaf in meant if isinstance(leaf, ApplicationError)]
     if not known:
         return meant[0]
     telling = min(known, key=lambda leaf: (not leaf.non_retryable, -(leaf.next_retry_delay or timedelta(0))))
-    others = f" (and {len(meant) - 1} more)" if len(meant) > 1 else ""
+    others = f" (and {len(known) - 1} more)" if len(known) > 1 else ""
     rewritten = ApplicationError(
         f"{telling.message}{others}",
         *telling.details,

@@ -280,7 +280,7 @@ class _ActivityInbound(ActivityInboundInterceptor):
                     getattr(definition, "ret_type", None),
                 )
             return result
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
             raised = classify(error, self._catalogue.system(activity.info().activity_type))
             if raised is error:
                 raise
