@@ -52,6 +52,10 @@ class Amount(pydantic.BaseModel):
     cents: int
 
 
+async def refuse(error: Exception) -> None:
+    raise error
+
+
 @till.activity
 async def take(run: str, how: str) -> str:
     info = activity.info()
@@ -89,6 +93,15 @@ async def take(run: str, how: str) -> str:
                 int("x")
             except ValueError as error:
                 raise Terminal("no number") from error
+        case "terminal in a group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(asyncio.Event().wait())
+                group.create_task(refuse(Blocked("no")))
+        case "others in a group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(refuse(ValueError("other")))
+        case "asked to wait":
+            raise Busy("busy", after=timedelta(milliseconds=50))
         case _:
             raise AssertionError(how)
     return f"taken at attempt {info.attempt}"
@@ -129,6 +142,8 @@ FAILURES: list[tuple[str, int, str, str | None]] = [
     # Terminal by itself, but the system says otherwise.
     ("invalid", 3, "ValidationError", None),
     ("cause", 1, "Terminal", "no number"),
+    ("terminal in a group", 1, "Blocked", "no"),
+    ("others in a group", 3, "ValueError", "other"),
 ]
 
 
@@ -154,7 +169,11 @@ async def test_attempts_and_type_of_an_error(
         if event.HasField("activity_task_failed_event_attributes")
     ]
     failure = event.activity_task_failed_event_attributes.failure
-    assert (failure.application_failure_info.type, "in take" in failure.stack_trace) == (type, True)
+    told = failure.application_failure_info
+    assert (told.type, told.non_retryable, told.category) == (type, attempts == 1, 0)
+    assert failure.message == error.message
+    # A task group's error has the traceback of the task that raised it.
+    assert ("in refuse" if "group" in how else "in take") in failure.stack_trace
 
 
 async def test_a_delay_that_the_system_asks_for(client: Client) -> None:
@@ -168,3 +187,17 @@ async def test_a_delay_that_the_system_asks_for(client: Client) -> None:
         ApplicationErrorCategory.BENIGN,
         timedelta(seconds=1),
     )
+
+
+async def test_the_category_of_an_asked_delay(client: Client) -> None:
+    """An error that says when to come back is benign in history, also when the attempts have run out."""
+    error, starts, handle = await taken(client, "asked to wait")
+    assert isinstance(error, ApplicationError)
+    assert (len(starts), error.type, error.category) == (3, "Busy", ApplicationErrorCategory.BENIGN)
+    [told] = [
+        event.activity_task_failed_event_attributes.failure.application_failure_info
+        for event in (await handle.fetch_history()).events
+        if event.HasField("activity_task_failed_event_attributes")
+    ]
+    assert (told.type, told.non_retryable, told.category) == ("Busy", False, ApplicationErrorCategory.BENIGN.value)
+    assert told.next_retry_delay.ToTimedelta() == timedelta(milliseconds=50)
