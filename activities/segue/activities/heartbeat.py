@@ -17,20 +17,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+import pydantic_core
 from temporalio import activity
 
-__all__ = ["beating", "last_progress", "observe", "progress"]
+from segue.activities import faithful
+
+__all__ = ["Beats", "last_progress", "progress"]
 
 T = TypeVar("T")
 
 # Beats a timeout: two may be lost or late before the server gives the attempt up.
 _BEATS = 3
-
-_last: ContextVar[list[Sequence[Any]] | None] = ContextVar("_last", default=None)
 
 
 def progress(*details: Any) -> None:
@@ -42,43 +41,45 @@ def progress(*details: Any) -> None:
 
 
 def last_progress(type_hint: type[T]) -> T | None:
-    """Return what the last attempt reported first in `progress`, validated as the type; None on a first attempt.
+    """Return what was last reported first in `progress`, validated as the type; None if nothing was.
 
     Raises:
         pydantic.ValidationError: What was reported is not of this type.
     """
     details = activity.info().heartbeat_details
-    return TypeAdapter(type_hint).validate_python(details[0]) if details else None
+    # Through JSON, as any other value that was sent: a strict model takes a text for a date only there.
+    return faithful.adapter(type_hint).validate_json(pydantic_core.to_json(details[0])) if details else None
 
 
-def observe(details: Sequence[Any]) -> None:
-    """Remember what a step reported, for the beats between its reports. The activity interceptor calls this."""
-    last = _last.get()
-    if last is not None:
-        last[0] = details
+class Beats:
+    """The heartbeats of one attempt, and what they carry. The activity interceptor makes one for each attempt.
 
+    An attempt that reports nothing must not erase what the attempt before it reported, so each beat carries the last
+    report, of whichever attempt.
+    """
 
-@contextlib.asynccontextmanager
-async def beating() -> AsyncGenerator[None]:
-    """Heartbeat in the background for as long as the block runs, if the step has a heartbeat timeout."""
-    info = activity.info()
-    if not info.heartbeat_timeout or info.is_local:
-        yield
-        return
-    # An attempt that reports nothing must not erase what the attempt before it reported.
-    last: list[Sequence[Any]] = [info.heartbeat_details]
-    token = _last.set(last)
-    beats = asyncio.create_task(_beat(info.heartbeat_timeout.total_seconds() / _BEATS, last))
-    try:
-        yield
-    finally:
-        beats.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beats
-        _last.reset(token)
+    def __init__(self) -> None:
+        self._last: Sequence[Any] | None = None
 
+    def observe(self, details: Sequence[Any]) -> None:
+        """Remember what the step reported, for the beats between its reports."""
+        self._last = details
 
-async def _beat(interval: float, last: list[Sequence[Any]]) -> None:
-    while True:
-        await asyncio.sleep(interval)
-        activity.heartbeat(*last[0])
+    @contextlib.asynccontextmanager
+    async def beating(self) -> AsyncGenerator[None]:
+        """Heartbeat in the background for as long as the block runs, if the step has a heartbeat timeout."""
+        info = activity.info()
+        if not info.heartbeat_timeout or info.is_local:
+            yield
+            return
+        beats = asyncio.create_task(self._beat(info.heartbeat_timeout.total_seconds() / _BEATS))
+        try:
+            yield
+        finally:
+            beats.cancel()
+            await asyncio.gather(beats, return_exceptions=True)
+
+    async def _beat(self, interval: float) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            activity.heartbeat(*(activity.info().heartbeat_details if self._last is None else self._last))

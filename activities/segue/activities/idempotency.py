@@ -7,20 +7,45 @@ A system that remembers the keys it has seen makes the effect happen once, howev
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Final
 
+from pydantic import BaseModel
 from temporalio import activity
 
-__all__ = ["RUN_HEADER", "claim", "effects", "idempotency_key", "original_run_id"]
+__all__ = ["STEP_HEADER", "Step", "claim", "effects", "idempotency_key", "step_info"]
 
-RUN_HEADER: Final = "segue-run"
-"""Activity header that carries the run's original id when the workflow was reset, so that its keys stay the same."""
+STEP_HEADER: Final = "segue-step"
+"""Activity header that says which step this is where the run's and the activity's own ids do not: a `Step` as JSON."""
 
-original_run_id: ContextVar[str | None] = ContextVar("original_run_id", default=None)
-"""What `RUN_HEADER` held; the activity interceptor sets it."""
+
+class Step(BaseModel):
+    """Which step an activity is, as far as its own ids do not say.
+
+    Attributes:
+        run_id: The run's id before it was reset, None if it was not.
+        repetition: How often the run gave the same activity id to an earlier step.
+    """
+
+    run_id: str | None = None
+    repetition: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class StepInfo(activity.Info):
+    """An activity's information with what `STEP_HEADER` said. It goes along to threads and to other processes."""
+
+    step: Step = dataclasses.field(default_factory=Step)
+
+
+def step_info(info: activity.Info, header: bytes) -> StepInfo:
+    """Return an activity's information with what its header says of the step. The activity interceptor calls this."""
+    fields = {field.name: getattr(info, field.name) for field in dataclasses.fields(info)}
+    return StepInfo(**fields, step=Step.model_validate_json(header))
+
 
 effects: ContextVar[dict[Hashable, bytes] | None] = ContextVar("effects", default=None)
 """What this attempt has already done under the step's own key: a digest of the effect, for each system that was asked.
@@ -43,8 +68,10 @@ def idempotency_key(part: str = "") -> str:
         RuntimeError: Called outside an activity.
     """
     info = activity.info()
-    run = original_run_id.get() or info.workflow_run_id or info.activity_run_id or ""
-    fields = (info.namespace, info.workflow_id or "", run, info.activity_id, part)
+    step = info.step if isinstance(info, StepInfo) else Step()
+    run = step.run_id or info.workflow_run_id or info.activity_run_id or ""
+    activity_id = f"{info.activity_id}\n{step.repetition}" if step.repetition else info.activity_id
+    fields = (info.namespace, info.workflow_id or "", run, activity_id, part)
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()[:32]
 
 

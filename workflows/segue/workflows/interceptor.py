@@ -40,7 +40,7 @@ from temporalio.worker import (
 
 from segue.activities import faithful, heartbeat
 from segue.activities.errors import PayloadError, Terminal, classify, describe, leaves, message_of
-from segue.activities.idempotency import RUN_HEADER, effects, original_run_id
+from segue.activities.idempotency import STEP_HEADER, Step, effects, step_info
 from segue.activities.system import parameters_of, types_of
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
@@ -138,7 +138,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         self._named: bool | None = None
         self.own_types: list[type] | None = None
         self._counts: Counter[str] = Counter()
-        self._given: set[str] = set()
+        self._given: Counter[str] = Counter()
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         with self._prepared(input):
@@ -215,13 +215,14 @@ class _Outbound(WorkflowOutboundInterceptor):
                 "the activities of a run apart by their ids: give another, or none",
                 type="DuplicateActivityId",
             )
-        input.activity_id = self._activity_id(name, input.activity_id)
+        given = input.activity_id
+        input.activity_id = self._activity_id(name, given)
         if input.summary is None:
             input.summary = summarize(input.args)
-        info = workflow.info()
-        if info.original_execution_run_id != info.run_id:
-            header = Payload(metadata={"encoding": b"json/plain"}, data=f'"{info.original_execution_run_id}"'.encode())
-            input.headers = {**input.headers, RUN_HEADER: header}
+        step = self._step(given)
+        if step is not None:
+            header = Payload(metadata={"encoding": b"json/plain"}, data=step.model_dump_json().encode())
+            input.headers = {**input.headers, STEP_HEADER: header}
         return self._checked(callee, names, input.args)
 
     def _activity_id(self, name: str, given: str | None) -> str | None:
@@ -231,7 +232,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         without it must keep its numbers.
         """
         if given is not None:
-            self._given.add(given)
+            self._given[given] += 1
             return given
         if self._named is None:
             self._named = _steps_are_named()
@@ -242,6 +243,16 @@ class _Outbound(WorkflowOutboundInterceptor):
             candidate = f"{name}-{self._counts[name]}"
             if candidate not in self._given:
                 return candidate
+
+    def _step(self, given: str | None) -> Step | None:
+        """Return what the ids of an activity do not say of its step; None where they say all."""
+        info = workflow.info()
+        reset = info.original_execution_run_id != info.run_id
+        # Temporal lets a run give an id again once its activity has closed, and each is a step with effects of its own.
+        repetition = self._given[given] - 1 if given is not None else 0
+        if not reset and not repetition:
+            return None
+        return Step(run_id=info.original_execution_run_id if reset else None, repetition=repetition)
 
 
 def _steps_are_named() -> bool:
@@ -263,14 +274,16 @@ class _ActivityInbound(ActivityInboundInterceptor):
         self._catalogue = catalogue
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
-        super().init(_ActivityOutbound(outbound))
+        self._outbound = _ActivityOutbound(outbound)
+        super().init(self._outbound)
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        header = input.headers.get(RUN_HEADER)
-        token = original_run_id.set(header.data.decode().strip('"')) if header is not None else None
+        header = input.headers.get(STEP_HEADER)
+        if header is not None:
+            self._outbound.step_info = step_info(self._outbound.info(), header.data)
         done = effects.set({})
         try:
-            async with heartbeat.beating():
+            async with self._outbound.beats.beating():
                 result = await super().execute_activity(input)
             if self._catalogue.checks:
                 definition = getattr(input.fn, "__temporal_activity_definition", None)
@@ -287,13 +300,19 @@ class _ActivityInbound(ActivityInboundInterceptor):
             raise raised from raised.__cause__
         finally:
             effects.reset(done)
-            if token is not None:
-                original_run_id.reset(token)
 
 
 class _ActivityOutbound(ActivityOutboundInterceptor):
+    def __init__(self, next: ActivityOutboundInterceptor) -> None:
+        super().__init__(next)
+        self.beats = heartbeat.Beats()
+        self.step_info: activity.Info | None = None
+
+    def info(self) -> activity.Info:
+        return super().info() if self.step_info is None else self.step_info
+
     def heartbeat(self, *details: Any) -> None:
-        heartbeat.observe(details)
+        self.beats.observe(details)
         super().heartbeat(*details)
 
 
