@@ -130,7 +130,6 @@ def serving(client: Client, queue: str) -> Worker:
         workflows=WORKFLOWS,
         activities=ACTIVITIES,
         activity_executor=ThreadPoolExecutor(2),
-        max_cached_workflows=0,
     )
 
 
