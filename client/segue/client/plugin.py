@@ -103,8 +103,9 @@ class SeguePlugin(SimplePlugin):
         capacities = [self.settings.resolve(system).capacity for system in declared]
         rates = [capacity.per_second for capacity in capacities if capacity.per_second is not None]
         slots = [capacity.concurrent for capacity in capacities if capacity.concurrent is not None]
-        if rates and options.get("max_task_queue_activities_per_second") is None:
-            options["max_task_queue_activities_per_second"] = min(rates)
+        if rates:
+            given: float | None = options.get("max_task_queue_activities_per_second")
+            options["max_task_queue_activities_per_second"] = min(rates if given is None else [*rates, given])
             # A step that starts in the worker that scheduled it passes by the server, which keeps the rate.
             options["disable_eager_activity_execution"] = True
         if slots:
