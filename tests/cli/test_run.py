@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
 from pathlib import Path
 
 import pytest
+from temporalio.testing import WorkflowEnvironment
 from tests.cli.conftest import Background, Ended, Segue
 
 ORDER = '{"id": "17", "lines": [{"sku": "tea", "quantity": 2}]}'
@@ -162,6 +164,23 @@ def test_a_queue_that_nobody_serves(segue: Segue) -> None:
     workflow_id = some_id()
     ended = segue("run", "shop:Wait", "--task-queue", "deserted", "--id", workflow_id)
     assert ended == Ended(0, f"{workflow_id}\n", "No worker polls task queue 'deserted' yet: the run waits for one\n")
+
+
+async def test_a_queue_that_may_not_be_looked_at(segue: Segue, temporal: str) -> None:
+    """A run that has started is told of as started, also where the server refuses to describe its queue."""
+    # One request a second: what follows the start is refused, and the start itself is tried again until it is not.
+    limits = [f"frontend.{name}=1" for name in ("namespaceRPS", "namespaceBurstRatio")]
+    server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
+        dev_server_existing_path=temporal,
+        dev_server_extra_args=[part for limit in limits for part in ("--dynamic-config-value", limit)],
+    )
+    try:
+        env = {"TEMPORAL_ADDRESS": server.client.service_client.config.target_host}
+        workflow_id = some_id()
+        ended = await asyncio.to_thread(segue, "run", "shop:Wait", "--id", workflow_id, env=env)
+        assert ended == Ended(0, f"{workflow_id}\n", "")
+    finally:
+        await server.shutdown()
 
 
 def test_the_project_names_modules_and_queue(segue: Segue, project: Path) -> None:

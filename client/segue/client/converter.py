@@ -45,7 +45,8 @@ PAYLOAD_SIZE_LIMIT: Final = 2 * 1024 * 1024
 
 # Bytes of a payload beside its data, at most: its encoding, and what protobuf puts around them.
 _OVERHEAD: Final = 64
-_CODEC_TIMEOUT: Final = 1.5
+# Several calls of one workflow task may each wait this long, and the SDK gives a task two seconds.
+_CODEC_TIMEOUT: Final = 0.5
 
 # A failure over 4 MB is never delivered. These leave room for a chain of causes.
 _MESSAGE_LIMIT: Final = 10_000

@@ -18,11 +18,11 @@ from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, Worker, WorkerConfig
 
+from segue.activities.exit import settle_at_exit
 from segue.activities.settings import Settings
 from segue.activities.system import system_of, systems
 from segue.client import companions, telemetry
 from segue.client.converter import SeguePayloadConverter, data_converter
-from segue.client.exit import settle_at_exit
 from segue.client.interceptor import SegueClientInterceptor
 from segue.client.sandbox import flagged
 from segue.workflows.interceptor import SegueInterceptor

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -19,7 +18,7 @@ import click
 from segue.client._labels import closing
 from segue.client._order import Group, groups
 from segue.client.records import Run, State, Step
-from segue.client.wording import KINDS, SYMBOLS, TIMES, duration, one_line, state, time
+from segue.client.wording import KINDS, SYMBOLS, TIMES, cells, duration, one_line, state, time
 
 __all__ = ["render"]
 
@@ -95,7 +94,7 @@ class _Table:
         run = self.run
         which: State = closing(run) or ("paused" if run.status == "paused" else "running")
         status = f"{self._sign(which)} {state(run.status)} · {duration(run.duration)}"
-        room = self.width - _cells(status) - 2
+        room = self.width - cells(status) - 2
         name = self._fit(f"{run.type} · {run.workflow_id}", room)
         yield self._paint(self._pad(name, room), bold=True) + "  " + self._paint(status, which)
         told = [f"started {time(run.start_time)}", f"task queue {run.task_queue}", f"{run.history_length} events"]
@@ -214,7 +213,7 @@ class _Table:
 
     def _narrow(self, line: str, width: int) -> Iterator[str]:
         """Yield a line in pieces that fit: characters of double width are more than `textwrap` counts."""
-        while _cells(line) > width:
+        while cells(line) > width:
             at = len(self._cut(line, width))
             yield line[:at]
             line = line[at:]
@@ -222,18 +221,18 @@ class _Table:
 
     def _fit(self, text: str, width: int) -> str:
         text = one_line(text, 4 * width)
-        return text if _cells(text) <= width else f"{self._cut(text, width - 1)}…"
+        return text if cells(text) <= width else f"{self._cut(text, width - 1)}…"
 
     def _cut(self, text: str, width: int) -> str:
-        cells = 0
+        taken = 0
         for number, char in enumerate(text):
-            cells += _cells(char)
-            if cells > width:
+            taken += cells(char)
+            if taken > width:
                 return text[:number]
         return text
 
     def _pad(self, text: str, width: int) -> str:
-        return text + " " * (width - _cells(text))
+        return text + " " * (width - cells(text))
 
 
 def _chosen(found: Sequence[Group], most: int) -> list[Group]:
@@ -256,10 +255,3 @@ def _note(step: Step) -> str:
     if step.is_open:
         return step.waiting_for or ""
     return str(step.error) if step.error is not None else ""
-
-
-def _cells(text: str) -> int:
-    """Return how many columns of a terminal text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from segue.client.records import Kind, State, Status, Step
 
-__all__ = ["KINDS", "SYMBOLS", "TIMES", "duration", "one_line", "state", "time", "title"]
+__all__ = ["KINDS", "SYMBOLS", "TIMES", "cells", "duration", "one_line", "state", "time", "title"]
 
 SYMBOLS: Final[dict[State, tuple[str, str]]] = {
     "scheduled": ("○", "o"),
@@ -102,3 +102,12 @@ def title(step: Step) -> str:
     if step.summary is None or step.summary == step.name:
         return step.name
     return f"{step.name} • {step.summary}"
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import functools
 import os
-import time
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from segue.activities.exit import settle_at_exit
 from segue.activities.objects._address import Address, Scheme
 from segue.activities.objects._errors import translated
 
@@ -66,7 +65,7 @@ def _store(scheme: Scheme, bucket: str, use: Use, content_type: str | None) -> O
         from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
     except ImportError as error:
         raise ImportError('Object storage needs obstore: pip install "segue[objects]"', name="obstore") from error
-    _leave_in_peace()
+    settle_at_exit()
     if scheme == "file":
         return LocalStore()
     options: ClientConfig = {"connect_timeout": "5s", **_TIMEOUTS[use]}
@@ -85,16 +84,6 @@ def _store(scheme: Scheme, bucket: str, use: Use, content_type: str | None) -> O
             return GCSStore(bucket, client_options=options, retry_config=_RETRIES)
         case "az":
             return AzureStore(bucket, client_options=options, retry_config=_RETRIES)
-
-
-@functools.cache
-def _leave_in_peace() -> None:
-    """Let obstore's threads finish before the interpreter goes.
-
-    They still hold Python objects for a moment after a call has returned. A process that exits in that moment is
-    aborted (seen in a third of the runs of a script that ends right after an upload), although all its work is done.
-    """
-    atexit.register(time.sleep, 0.05)
 
 
 class _Abandoned(Exception):

@@ -17,16 +17,11 @@ from segue.workers.cli.workflows import class_if_known, described, require_open
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-_INPUT_HELP = (
-    "JSON, a file that holds JSON, or - for standard input: the argument, or an array of several. "
-    "Repeatable, once for each argument."
-)
-
 
 @click.command("signal", short_help="Send a signal")
 @options.one_run
 @click.argument("name")
-@click.option("--input", "inputs", metavar="FILE|JSON|-", multiple=True, help=_INPUT_HELP)
+@options.with_input
 @options.of_modules
 @options.connected
 @options.machine_readable
@@ -53,7 +48,7 @@ async def signal_command(
 @click.command("query", short_help="Ask a workflow a query")
 @options.one_run
 @click.argument("name")
-@click.option("--input", "inputs", metavar="FILE|JSON|-", multiple=True, help=_INPUT_HELP)
+@options.with_input
 @click.option("--timeout", type=options.DurationType(), default="10s", show_default=True,
               help="How long to wait for a worker's answer.")  # fmt: skip
 @options.of_modules
@@ -95,7 +90,7 @@ async def query_command(
 @click.command("update", short_help="Send an update, and wait for its result")
 @options.one_run
 @click.argument("name")
-@click.option("--input", "inputs", metavar="FILE|JSON|-", multiple=True, help=_INPUT_HELP)
+@options.with_input
 @click.option("--timeout", type=options.DurationType(), default="1m", show_default=True,
               help="How long to wait for its result.")  # fmt: skip
 @options.of_modules

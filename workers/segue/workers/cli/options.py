@@ -74,6 +74,15 @@ def one_run(function: F) -> F:
     return click.argument("workflow_id", metavar="ID")(function)
 
 
+def with_input(function: F) -> F:
+    """Add `--input`, the arguments of what is called; `values.read_inputs` reads them."""
+    return click.option(
+        "--input", "inputs", metavar="FILE|JSON|-", multiple=True,
+        help="JSON, a file that holds JSON, or - for standard input: the argument, or an array of several. "
+        "Repeatable, once for each argument.",
+    )(function)  # fmt: skip
+
+
 def of_modules(function: F) -> F:
     """Add `--module`, where a workflow's class is looked for."""
     return click.option(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -46,7 +45,9 @@ def table(
         limit: Width of the whole; the widest column gives way. None for no limit.
         paint: Colours a cell, given its column, its text, and the text as it is shown.
     """
-    widths = [max(map(width, column)) for column in zip(header, *rows, strict=True)]
+    from segue.client.wording import cells
+
+    widths = [max(map(cells, column)) for column in zip(header, *rows, strict=True)]
     while limit is not None and sum(widths) + 2 * (len(widths) - 1) > limit and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1
     # What ends a line needs no filling.
@@ -75,20 +76,15 @@ def coloured() -> bool:
     return not os.environ.get("NO_COLOR")
 
 
-def width(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
-
-
 def fitted(text: str, columns: int) -> str:
     """Return a text that takes exactly so many columns: filled with spaces, or cut with an ellipsis."""
-    if (taken := width(text)) <= columns:
+    from segue.client.wording import cells
+
+    if (taken := cells(text)) <= columns:
         return text + " " * (columns - taken)
     kept = ""
     for char in text:
-        if width(kept + char) > columns - 1:
+        if cells(kept + char) > columns - 1:
             break
         kept += char
-    return kept + "…" + " " * (columns - 1 - width(kept))
+    return kept + "…" + " " * (columns - 1 - cells(kept))

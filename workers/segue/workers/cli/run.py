@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,17 +21,14 @@ if TYPE_CHECKING:
 
     from segue.client.records import Run
 
-_INPUT_HELP = (
-    "JSON, a file that holds JSON, or - for standard input: the argument, or an array of several. "
-    "Repeatable, once for each argument."
-)
+_NOTE_TIMEOUT = timedelta(seconds=5)
 # Told apart when read aloud or copied from a screen: no 0, 1, i, l, o.
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 @click.command("run", short_help="Start a workflow; watch it, or wait for its result")
 @click.argument("workflow")
-@click.option("--input", "inputs", metavar="FILE|JSON|-", multiple=True, help=_INPUT_HELP)
+@options.with_input
 @click.option("--id", "workflow_id", metavar="ID", help="Id of the workflow; by default its name and a few letters.")
 @click.option("--task-queue", metavar="NAME", help="Queue of its worker; by default $SEGUE_TASK_QUEUE, that of the "
               "running segue dev or of pyproject.toml, or the first module's top name.")  # fmt: skip
@@ -87,19 +85,19 @@ async def run_command(
         "type": name,
         "task_queue": queue,
     }
-    if not watch:
-        await _note_missing_worker(client, queue)
     if watch:
         from segue.workers.cli.watch import watch as follow
 
         code = await follow(handle, connection, as_json=as_json, to_stderr=wait)
         return await _print_result(handle, connection, as_json=False) if wait and code == Exit.OK else code
+    # It runs: whatever else goes wrong, its id has been printed.
+    if as_json and not wait:
+        output.print_json(started)
+    elif not wait:
+        click.echo(workflow_id)
+    await _note_missing_worker(client, queue)
     if wait:
         return await _print_result(handle, connection, as_json=as_json, started=started)
-    if as_json:
-        output.print_json(started)
-    else:
-        click.echo(workflow_id)
     return Exit.OK
 
 
@@ -153,14 +151,19 @@ async def _note_missing_worker(client: Client, queue: str) -> None:
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue
     from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+    from temporalio.service import RPCError
 
-    described = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    try:
+        described = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            ),
+            timeout=_NOTE_TIMEOUT,
         )
-    )
+    except RPCError:
+        return  # only a note: who may start a workflow may not be allowed to look at its queue
     if not described.pollers:
         click.echo(f"No worker polls task queue {queue!r} yet: the run waits for one", err=True)
 
