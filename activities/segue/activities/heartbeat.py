@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeVar
 
 import pydantic_core
@@ -56,9 +56,14 @@ class Beats:
 
     An attempt that reports nothing must not erase what the attempt before it reported, so each beat carries the last
     report, of whichever attempt.
+
+    Args:
+        send: Sends a heartbeat, called on the worker's event loop. `activity.heartbeat` will not do: for a step in a
+            thread it waits for the event loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[..., None]) -> None:
+        self._send = send
         self._last: Sequence[Any] | None = None
 
     def observe(self, details: Sequence[Any]) -> None:
@@ -82,4 +87,4 @@ class Beats:
     async def _beat(self, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
-            activity.heartbeat(*(activity.info().heartbeat_details if self._last is None else self._last))
+            self._send(*(activity.info().heartbeat_details if self._last is None else self._last))

@@ -305,7 +305,7 @@ class _ActivityInbound(ActivityInboundInterceptor):
 class _ActivityOutbound(ActivityOutboundInterceptor):
     def __init__(self, next: ActivityOutboundInterceptor) -> None:
         super().__init__(next)
-        self.beats = heartbeat.Beats()
+        self.beats = heartbeat.Beats(super().heartbeat)
         self.step_info: activity.Info | None = None
 
     def info(self) -> activity.Info:
