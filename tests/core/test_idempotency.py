@@ -38,7 +38,7 @@ def seen(step: str) -> list[str]:
 
 
 @till.activity
-async def charge(step: str, failures: int = 0) -> str:
+async def ring_up(step: str, failures: int = 0) -> str:
     info = activity.info()
     KEYS.append((info.workflow_run_id or "", step, idempotency_key()))
     if info.attempt <= failures:
@@ -74,17 +74,17 @@ class Charges:
     @workflow.run
     async def run(self, wait: bool = False, continued: int = 0, failures: int = 0) -> list[str]:
         keys = [
-            await workflow.execute_activity(charge, args=["first", failures]),
+            await workflow.execute_activity(ring_up, args=["first", failures]),
             await workflow.execute_activity(charge_in_thread, "second"),
         ]
         if wait:
             await workflow.wait_condition(lambda: self.go)
         keys += [
-            await workflow.execute_activity(charge, args=["third", 0]),
+            await workflow.execute_activity(ring_up, args=["third", 0]),
             # Temporal lets a run use an id again once its activity has closed.
-            await workflow.execute_activity(charge, args=["given", 0], activity_id="given"),
-            await workflow.execute_activity(charge, args=["given again", 0], activity_id="given"),
-            await workflow.execute_local_activity(charge, args=["local", failures]),
+            await workflow.execute_activity(ring_up, args=["given", 0], activity_id="given"),
+            await workflow.execute_activity(ring_up, args=["given again", 0], activity_id="given"),
+            await workflow.execute_local_activity(ring_up, args=["local", failures]),
         ]
         if continued:
             workflow.continue_as_new(args=[False, continued - 1])
@@ -99,7 +99,7 @@ class Charges:
 class Family:
     @workflow.run
     async def run(self) -> list[str]:
-        own = await workflow.execute_activity(charge, args=["own", 0])
+        own = await workflow.execute_activity(ring_up, args=["own", 0])
         children = await asyncio.gather(
             *(workflow.execute_child_workflow(Child.run, id=f"{workflow.info().workflow_id}-{n}") for n in range(2))
         )
@@ -110,11 +110,11 @@ class Family:
 class Child:
     @workflow.run
     async def run(self) -> str:
-        return await workflow.execute_activity(charge, args=["child", 0])
+        return await workflow.execute_activity(ring_up, args=["child", 0])
 
 
 WORKFLOWS = [Charges, Family, Child]
-ACTIVITIES: list[Callable[..., Any]] = [charge, charge_in_thread, parts]
+ACTIVITIES: list[Callable[..., Any]] = [ring_up, charge_in_thread, parts]
 
 
 @pytest.fixture
@@ -260,10 +260,10 @@ class Parts:
 
 async def test_standalone_activities(client: Client, queue: str) -> None:
     """An activity that a client starts by itself has a key too, of its own run, the same for all attempts."""
-    async with Worker(client, task_queue=queue, activities=[charge]):
+    async with Worker(client, task_queue=queue, activities=[ring_up]):
         keys = [
             await client.execute_activity(
-                charge, args=["alone", 1], id="alone", task_queue=queue, start_to_close_timeout=timedelta(seconds=10)
+                ring_up, args=["alone", 1], id="alone", task_queue=queue, start_to_close_timeout=timedelta(seconds=10)
             )
             for _ in range(2)
         ]
