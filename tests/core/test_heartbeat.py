@@ -23,9 +23,9 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import SharedStateManager, Worker
+from tests.core.heartbeat_worker import Mill, counting_elsewhere, worker
 
 from segue.activities import last_progress, progress
-from tests.core.heartbeat_worker import Mill, counting_elsewhere, worker
 
 
 @contextlib.asynccontextmanager
