@@ -27,8 +27,9 @@ help: ## this list
 demo: $(VENV)/.installed ## forty orders through four systems that misbehave, and a worker that is killed
 	$(BIN)/python -m examples.order_to_cash.demo $(ARGS)
 
+# Tests wait for servers and timers more than they compute: three processes, each with a server of its own.
 test: $(VENV)/.installed ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.linters ## ruff, mypy and pyright (both strict), and the one-way layers
 	$(BIN)/ruff check .

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from segue.activities import system
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 
@@ -66,3 +68,17 @@ async def client(server: WorkflowEnvironment) -> Client:
     return await Client.connect(
         server.client.service_client.config.target_host, plugins=[SeguePlugin(settings=Settings())]
     )
+
+
+@pytest.fixture(autouse=True)
+def declarations() -> Iterator[None]:
+    """What a test declares while it runs, as the programs of the documentation do, is forgotten with it.
+
+    A process knows activities by name: a second `reserve` would make the first ambiguous in every later test.
+    """
+    registries: list[dict[str, Any]] = [vars(system)[name] for name in ("_systems", "_claims", "_parameters", "_types")]
+    before = [{key: dict(value) if isinstance(value, dict) else value for key, value in registry.items()} for registry in registries]
+    yield
+    for registry, entries in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(entries)

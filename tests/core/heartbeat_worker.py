@@ -116,7 +116,7 @@ class Mill:
         )
 
 
-def worker(client: Client, queue: str) -> Worker:
+def worker(client: Client, queue: str, slots: int = 2) -> Worker:
     """Return the worker; what was reported is at most a fraction of a second old when it dies."""
     return Worker(
         client,
@@ -124,13 +124,15 @@ def worker(client: Client, queue: str) -> Worker:
         workflows=[Mill],
         activities=[quiet, quiet_thread, counting, blocking, endless],
         activity_executor=ThreadPoolExecutor(2),
+        max_concurrent_activities=slots,
         max_heartbeat_throttle_interval=timedelta(milliseconds=300),
     )
 
 
 async def _main(target: str, queue: str) -> None:
     client = await Client.connect(target, plugins=[SeguePlugin(settings=Settings())])
-    await worker(client, queue).run()
+    # With one slot, a worker whose event loop is blocked takes no further attempt.
+    await worker(client, queue, slots=1).run()
 
 
 if __name__ == "__main__":
