@@ -261,6 +261,27 @@ async def test_a_cancelled_step_ends_its_statement(database: Database) -> None:
     assert database.effects == ("9", "1")
 
 
+async def test_a_connection_that_is_given_up_lets_go_of_the_lock(on_sqlite: Database) -> None:
+    """A statement that somebody still holds, as a cancelled task's traceback may, does not keep the database locked."""
+    held: list[object] = []
+
+    async def give_up() -> None:
+        async with sql.once(DATABASE, key="k") as effect:
+            await effect.connection.execute(text("UPDATE stock SET quantity = 0"))
+            driver = (await effect.connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            cursor = await driver.execute("SELECT sku FROM stock")
+            assert await cursor.fetchone() == ("apple",)
+            held.append(cursor)
+            await effect.connection.invalidate()
+
+    with pytest.raises(sql.DatabaseUnavailable):
+        await give_up()
+
+    assert (await attempt(5).run(sql.write, TAKE_ONE)).replayed is False
+    assert on_sqlite.effects == ("9", "1")
+
+
 def locked(database: Database) -> bool:
     """Whether somebody holds SQLite's write lock."""
     path = database.url.removeprefix("sqlite:///")

@@ -9,8 +9,10 @@ SQLite has five types. `stored` says as what the others are kept, and `Rows.into
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import sqlite3
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -95,6 +97,20 @@ def stored(value: Any) -> Any:
             return value
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that lets go of the database when it is closed.
+
+    SQLite closes a connection, and ends its transaction, when the last of its statements is gone. A cancelled task's
+    traceback holds its cursor, which may hold a statement: the lock would stay until Python's garbage collector comes.
+    """
+
+    def close(self) -> None:
+        # Closed already, or the disk is at fault: the journal is rolled back by whoever opens the database next.
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _engine(path: str, prepare: Callable[[Engine], None], *, writes: bool) -> AsyncEngine:
     # The URI form carries the mode: without it a query would create the file whose name was mistyped.
     url = URL.create(
@@ -104,6 +120,7 @@ def _engine(path: str, prepare: Callable[[Engine], None], *, writes: bool) -> As
     )
     engine = create_async_engine(
         url,
+        connect_args={"factory": _Connection},
         hide_parameters=True,
         pool_size=1 if writes else READERS,
         max_overflow=0,
