@@ -74,11 +74,33 @@ async def client(server: WorkflowEnvironment) -> Client:
 def declarations() -> Iterator[None]:
     """What a test declares while it runs, as the programs of the documentation do, is forgotten with it.
 
-    A process knows activities by name: a second `reserve` would make the first ambiguous in every later test.
+    A process knows activities by name: a second `reserve` would make the first ambiguous in every later test. What a
+    module declares that is imported meanwhile and stays imported, as Segue's connectors are when first used, stays.
     """
-    registries: list[dict[str, Any]] = [vars(system)[name] for name in ("_systems", "_claims", "_parameters", "_types")]
-    before = [{key: dict(value) if isinstance(value, dict) else value for key, value in registry.items()} for registry in registries]
+    modules = set(sys.modules)
+    systems, parameters, types = dict(_SYSTEMS), dict(_PARAMETERS), dict(_TYPES)
+    claims = {name: dict(owners) for name, owners in _CLAIMS.items()}
+
+    def stays(declared: system.System) -> bool:
+        return declared.module in sys.modules and declared.module not in modules
+
     yield
-    for registry, entries in zip(registries, before, strict=True):
-        registry.clear()
-        registry.update(entries)
+    _keep(_SYSTEMS, {name: declared for name, declared in _SYSTEMS.items() if stays(declared)} | systems)
+    for name, owners in _CLAIMS.items():
+        kept = {owner: declared for owner, declared in owners.items() if stays(declared)} | claims.get(name, {})
+        _keep(owners, kept)
+    _keep(_CLAIMS, {name: owners for name, owners in _CLAIMS.items() if owners})
+    _keep(_PARAMETERS, {name: known for name, known in _PARAMETERS.items() if name in _CLAIMS} | parameters)
+    _keep(_TYPES, {name: known for name, known in _TYPES.items() if name in _CLAIMS} | types)
+
+
+# What `segue.activities.system` knows of this process.
+_SYSTEMS: dict[str, system.System] = vars(system)["_systems"]
+_CLAIMS: dict[str, dict[str, system.System]] = vars(system)["_claims"]
+_PARAMETERS: dict[str, Any] = vars(system)["_parameters"]
+_TYPES: dict[str, Any] = vars(system)["_types"]
+
+
+def _keep(registry: dict[str, Any], entries: dict[str, Any]) -> None:
+    registry.clear()
+    registry.update(entries)
