@@ -31,7 +31,7 @@ Project = Callable[..., str]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """Writes a package of modules that tell of their import, and returns its name."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
     made: list[str] = []
 
     def write(**modules: str) -> str:
@@ -103,13 +103,11 @@ class Sell:
 
 async def _sold(client: Client, name: str, runs: int, activities: str = "activities") -> list[Any]:
     flows: Any = importlib.import_module(f"{name}.flows")
-    acts: Any = importlib.import_module(f"{name}.{activities}".removesuffix(".__init__"))
-    models: Any = importlib.import_module(f"{name}.models") if hasattr(flows, "Order") else flows
-    order = getattr(models, "Order", None) or flows.Order
+    acts: Any = importlib.import_module(f"{name}.{activities}")
     async with Worker(client, task_queue=name, workflows=[flows.Sell], activities=[acts.pay]):
         return [
             await client.execute_workflow(
-                flows.Sell.run, args=[order(id=str(n)), False], id=str(uuid.uuid4()), task_queue=name
+                flows.Sell.run, args=[flows.Order(id=str(n)), False], id=str(uuid.uuid4()), task_queue=name
             )
             for n in range(runs)
         ]
@@ -126,7 +124,7 @@ async def task_failure(handle: WorkflowHandle[Any, Any]) -> str:
 async def _rolls(client: Client, name: str, activities: str = "activities") -> str:
     """Return with what a run fails that uses randomness."""
     flows: Any = importlib.import_module(f"{name}.flows")
-    acts: Any = importlib.import_module(f"{name}.{activities}".removesuffix(".__init__"))
+    acts: Any = importlib.import_module(f"{name}.{activities}")
     async with Worker(client, task_queue=f"{name}-rolls", workflows=[flows.Sell], activities=[acts.pay]):
         handle = await client.start_workflow(
             flows.Sell.run, args=[flows.Order(id="0"), True], id=str(uuid.uuid4()), task_queue=f"{name}-rolls"
@@ -196,5 +194,8 @@ async def test_runs_leave_nothing_behind(client: Client, project: Project) -> No
                 module.Sell.run, args=[module.Order(id=str(n)), False], id=str(uuid.uuid4()), task_queue=name
             )
     gc.collect()
-    classes = [thing for thing in gc.get_objects() if isinstance(thing, type) and thing.__module__ == module.__name__]
-    assert len([cls for cls in classes if cls.__name__ == "Result"]) <= 4
+    # A sandboxed run also leaves proxies about, which must not be asked for their class.
+    classes: list[type] = [thing for thing in gc.get_objects() if issubclass(type(thing), type)]
+    results = [cls for cls in classes if (cls.__module__, cls.__name__) == (module.__name__, "Result")]
+    # That of the process, and at most those of the runs that were cached last.
+    assert 1 <= len(results) <= 4

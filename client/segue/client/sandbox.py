@@ -21,7 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxM
 from temporalio.workflow import Info
 
 from segue.activities.system import system_of, systems
-from segue.workflows.interceptor import NAMED_STEPS_FUNCTION
+from segue.workflows.features import FLAG_FUNCTION, Feature
 
 __all__ = ["FlaggedWorkflowRunner", "SegueWorkflowRunner", "flagged"]
 
@@ -30,6 +30,9 @@ __all__ = ["FlaggedWorkflowRunner", "SegueWorkflowRunner", "flagged"]
 _PASSED_THROUGH: Final = (
     "segue.activities",
     "segue.client",
+    "segue.workflows.carried",
+    "segue.workflows.features",
+    "segue.workflows.flow_control",
     "segue.workflows.graph",
     "segue.workflows.interceptor",
     "segue.workflows.options",
@@ -79,7 +82,8 @@ def flagged(
     if not isinstance(runner, SandboxedWorkflowRunner):
         return FlaggedWorkflowRunner(runner, contexts)
     workflows = list(workflows)
-    sandboxed = {cls.__module__ for cls in workflows}
+    # What is passed through takes along every module below it: a package's own file stays where its workflows do.
+    sandboxed = {name for cls in workflows for name in _with_packages(cls.__module__)}
     shared = {module for module in _modules(workflows, activities) if module not in sandboxed}
     restrictions = runner.restrictions.with_passthrough_modules(*_PASSED_THROUGH, *shared)
     withheld = SandboxMatcher(children={"httpx": SandboxMatcher(use=set(_HTTPX_CALLS), only_runtime=True)})
@@ -139,54 +143,53 @@ class FlaggedWorkflowRunner(WorkflowRunner):
 def _flagged_instance(
     create: Callable[[WorkflowInstanceDetails], WorkflowInstance], det: WorkflowInstanceDetails, contexts: bool
 ) -> WorkflowInstance:
-    flag = _Flag()
+    flags = _Flags()
     functions = cast("Mapping[str, Any]", det.extern_functions)  # pyright: ignore[reportUnknownMemberType]
-    det = dataclasses.replace(det, extern_functions={**functions, NAMED_STEPS_FUNCTION: flag.raised})
-    return _Instance(create(det), flag, contexts)
+    det = dataclasses.replace(det, extern_functions={**functions, FLAG_FUNCTION: flags.raised})
+    return _Instance(create(det), flags, contexts)
 
 
-class _Flag:
-    """Whether a run's activities have named ids, written into its history with the workflow task that decides it.
+class _Flags:
+    """Which features a run has, written into its history with the workflow task that decides it.
 
     Temporal's server keeps with each workflow task the flags that the SDK used in it, and hands all flags of a history
-    to its replay: a patch without the two events that a patch costs, and without their noise in the Web UI. The SDK's
-    own flags are small numbers; this one is far from them.
+    to its replay: a patch without the two events that a patch costs, and without their noise in the Web UI.
     """
 
-    NUMBER: Final = 0x5E61E001
-
     def __init__(self) -> None:
-        self._known = False
+        self._known: set[int] = set()
+        self._used: list[int] = []
         self._replaying = False
-        self._used = False
 
     def before(self, act: WorkflowActivation) -> None:
-        self._known = self._known or self.NUMBER in act.available_internal_flags
+        if act.available_internal_flags:
+            self._known.update(feature for feature in Feature if feature in act.available_internal_flags)
         self._replaying = act.is_replaying
 
-    def raised(self) -> bool:
+    def raised(self, feature: int) -> bool:
         """Return whether the history has the flag; a run that is not replaying gets it by asking."""
-        if not self._known and not self._replaying:
-            self._known = self._used = True
-        return self._known
+        if feature not in self._known and not self._replaying:
+            self._known.add(feature)
+            self._used.append(feature)
+        return feature in self._known
 
     def after(self, completion: WorkflowActivationCompletion) -> None:
         if self._used and completion.HasField("successful"):
-            completion.successful.used_internal_flags.append(self.NUMBER)
-            self._used = False
+            completion.successful.used_internal_flags.extend(self._used)
+            self._used.clear()
 
 
 class _Instance(WorkflowInstance):
-    def __init__(self, sandboxed: WorkflowInstance, flag: _Flag, contexts: bool) -> None:
+    def __init__(self, sandboxed: WorkflowInstance, flags: _Flags, contexts: bool) -> None:
         self._sandboxed = sandboxed
-        self._flag = flag
+        self._flags = flags
         self._contexts = contexts
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        self._flag.before(act)
+        self._flags.before(act)
         completion = self._sandboxed.activate(act)
         _fail_run_that_cannot_begin(completion)
-        self._flag.after(completion)
+        self._flags.after(completion)
         return completion
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
@@ -250,6 +253,11 @@ def _modules(workflows: Iterable[type], activities: Iterable[Callable[..., Any]]
         for hint in hints.values():
             for cls in _classes(hint):
                 yield from _own(cls)
+
+
+def _with_packages(module: str) -> Iterable[str]:
+    parts = module.split(".")
+    return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
 def _own(thing: Any) -> Iterable[str]:
