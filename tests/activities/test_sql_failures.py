@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-import time as clock
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -222,12 +221,9 @@ def running(database: Database) -> list[str]:
 
 async def test_a_query_ends_with_its_attempt(database: Database) -> None:
     """A query that takes longer than its attempt is ended at the database, and leaves a clean pool."""
-    started = clock.monotonic()
-
     with pytest.raises(sql.StatementTimeout) as raised:
         await attempt(1).run(sql.query, sql.Query(database=DATABASE, statement=FOREVER))
 
-    assert clock.monotonic() - started < 5
     assert not raised.value.non_retryable
     await until(lambda: running(database) == [])
     assert (await attempt().run(sql.write, TAKE_ONE)).replayed is False
@@ -251,13 +247,11 @@ async def test_a_cancelled_step_ends_its_statement(database: Database) -> None:
         # The lock is taken in the transaction's first step, and FOREVER is its last.
         await until(lambda: locked(database))
     step.cancel()
-    started = clock.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await write
 
     await until(lambda: running(database) == [])
     assert (await attempt(5).run(sql.write, TAKE_ONE)).replayed is False
-    assert clock.monotonic() - started < 5
     assert database.effects == ("9", "1")
 
 

@@ -421,15 +421,15 @@ def test_many_to_many_goes_through_a_knot() -> None:
 
 
 def test_a_run_of_thousands_of_steps_is_drawn_quickly() -> None:
-    """Thousands of steps, and hundreds of names that cannot be folded, are drawn in seconds."""
-    begin = time.perf_counter()
+    """Thousands of steps, and hundreds of names that cannot be folded, are drawn in seconds of CPU."""
+    begin = time.process_time()
     long = [step(10 * n + 1, f"step_{n % 300}", 10 * n, 10 * n + 10) for n in range(3000)]
     wide = [step(n + 1, f"a{n}", 0, 10_000) for n in range(200)]
     wide += [step(n + 10_001, f"b{n}", 10_000, 20_000) for n in range(200)]
     for steps in (long, wide):
         svg(a_run(*steps))
         mermaid(a_run(*steps))
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 @st.composite

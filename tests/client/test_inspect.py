@@ -576,7 +576,11 @@ async def test_a_worker_tells_where_the_code_waits(client: Client, task_queue: s
     # In the sandbox, which is on the stack of whatever answers a query.
     async with working(client, task_queue, workflows=[Waiting], workflow_runner=SandboxedWorkflowRunner()):
         handle = await start(client, Waiting.run, True, task_queue=task_queue)
-        found = await seen(handle, lambda run: run.steps)
+        # Two queries ask the worker; what it does not answer in time, on a busy machine, is left out.
+        found = await seen(
+            handle,
+            lambda run: run.steps and run.steps[0].summary and "approve" in (run.steps[0].waiting_for or ""),
+        )
         [wait] = found.steps
         assert wait.summary is not None
         assert re.fullmatch(r"Waiting\.until_approved, test_inspect\.py:\d+", wait.summary)
@@ -812,11 +816,11 @@ async def test_an_unknown_workflow_is_the_servers_error(plain: Client) -> None:
 def test_ten_thousand_events_are_read_in_one_quick_pass() -> None:
     """A history of 10,000 events becomes steps in well under a second."""
     history, events = History(), list(_long_history(10_000))
-    begin = time.perf_counter()
+    begin = time.process_time()
     for event in events:
         history.feed(event)
     found = steps_of(history, datetime.now(UTC), lambda payload: payload.data.decode())
-    elapsed = time.perf_counter() - begin
+    elapsed = time.process_time() - begin
     print(f"{len(events)} events, {len(found)} steps, {elapsed * 1000:.0f} ms")
     assert history.length == len(events)
     assert {step.state for step in found} == {"completed"}

@@ -116,12 +116,16 @@ class Mill:
         )
 
 
-def worker(client: Client, queue: str, slots: int = 2) -> Worker:
-    """Return the worker; what was reported is at most a fraction of a second old when it dies."""
+def flows(client: Client, queue: str) -> Worker:
+    """Return a worker of the workflows alone, which stands for all the workers that do not die."""
+    return Worker(client, task_queue=queue, workflows=[Mill])
+
+
+def steps(client: Client, queue: str, slots: int = 2) -> Worker:
+    """Return a worker of the steps; what was reported is at most a fraction of a second old when it dies."""
     return Worker(
         client,
         task_queue=queue,
-        workflows=[Mill],
         activities=[quiet, quiet_thread, counting, blocking, endless],
         activity_executor=ThreadPoolExecutor(2),
         max_concurrent_activities=slots,
@@ -132,7 +136,7 @@ def worker(client: Client, queue: str, slots: int = 2) -> Worker:
 async def _main(target: str, queue: str) -> None:
     client = await Client.connect(target, plugins=[SeguePlugin(settings=Settings())])
     # With one slot, a worker whose event loop is blocked takes no further attempt.
-    await worker(client, queue, slots=1).run()
+    await steps(client, queue, slots=1).run()
 
 
 if __name__ == "__main__":

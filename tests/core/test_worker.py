@@ -67,6 +67,9 @@ async def worker_test_count() -> None:
     Count.now += 1
     Count.most = max(Count.most, Count.now)
     try:
+        # Two do come together, however slowly; a third would have the time to.
+        while Count.most < 2:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
     finally:
         Count.now -= 1
@@ -206,14 +209,19 @@ async def test_what_outlasts_the_grace_is_retried_elsewhere(client: Client, tmp_
         handle = await client.start_workflow(Hold.run, str(tmp_path), id=fresh("grace"), task_queue=queue)
         await until(lambda: (tmp_path / "started-1").exists() or child.returncode is not None)
         assert child.returncode is None, log.read_text()
-        told = time.monotonic()
         child.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(child.wait(), PATIENCE) == 0, log.read_text()
-        # Far less than the step's timeout of 30 s, after which the server would have noticed by itself.
-        assert 0.3 <= time.monotonic() - told < 15
     (tmp_path / "release").touch()
     async with Worker(client, task_queue=queue, workflows=[Hold], activities=[worker_test_hold]):
         assert await handle.result() == "attempt 2"
+    [given_up] = [
+        event.activity_task_started_event_attributes.last_failure
+        async for event in handle.fetch_history_events()
+        if event.HasField("activity_task_started_event_attributes")
+    ]
+    # Its worker said so; after the step's timeout the server would have noticed by itself.
+    assert given_up.message
+    assert not given_up.HasField("timeout_failure_info")
 
 
 async def test_a_second_signal_ends_at_once(client: Client, tmp_path: Path) -> None:
