@@ -25,8 +25,10 @@ from segue.client import companions, telemetry
 from segue.client.converter import SeguePayloadConverter, data_converter
 from segue.client.interceptor import SegueClientInterceptor
 from segue.client.sandbox import flagged
+from segue.client.waiting import has_attribute
 from segue.workflows.interceptor import SegueInterceptor
 from segue.workflows.options import Catalogue
+from segue.workflows.waiting import WaitingInterceptor
 
 __all__ = ["SeguePlugin"]
 
@@ -47,6 +49,7 @@ class SeguePlugin(SimplePlugin):
         settle_at_exit()
         self.settings = settings if settings is not None else Settings.load()
         self.catalogue = Catalogue(self.settings)
+        self._waiting = WaitingInterceptor()
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "segue.SeguePlugin",
             data_converter=self._convert,
@@ -54,6 +57,7 @@ class SeguePlugin(SimplePlugin):
                 *_tracing(telemetry),
                 SegueClientInterceptor(self.catalogue),
                 SegueInterceptor(self.catalogue),
+                self._waiting,
             ],
         )
 
@@ -91,6 +95,9 @@ class SeguePlugin(SimplePlugin):
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """Run a worker, and beside it one for each task queue that a system of its activities has for itself."""
         options = cast("dict[str, Any]", worker.config())
+        if options["workflows"]:
+            # A run that set an attribute which the namespace lacks would never get on.
+            self._waiting.namespaces[worker.client.namespace] = await has_attribute(worker.client)
         served: Sequence[Callable[..., Any]] = () if options.get("no_remote_activities") else options["activities"]
         queues = self.catalogue.queues(served)
         apart = {queue: activities for queue, activities in queues.items() if queue != worker.task_queue}

@@ -21,6 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxM
 from temporalio.workflow import Info
 
 from segue.activities.system import system_of, systems
+from segue.workflows.approvals.register import IDENTITY_FUNCTION
 from segue.workflows.features import FLAG_FUNCTION, Feature
 
 __all__ = ["FlaggedWorkflowRunner", "SegueWorkflowRunner", "flagged"]
@@ -30,14 +31,21 @@ __all__ = ["FlaggedWorkflowRunner", "SegueWorkflowRunner", "flagged"]
 _PASSED_THROUGH: Final = (
     "segue.activities",
     "segue.client",
+    "segue.workflows.approvals",
+    "segue.workflows.calls",
+    "segue.workflows.compensating",
     "segue.workflows.carried",
     "segue.workflows.features",
     "segue.workflows.flow_control",
     "segue.workflows.graph",
     "segue.workflows.interceptor",
+    "segue.workflows.interruption",
     "segue.workflows.options",
+    "segue.workflows.reroute",
+    "segue.workflows.saga",
     "segue.workflows.steps",
     "segue.workflows.summary",
+    "segue.workflows.waiting",
     "segue.workflows.waits",
     "pydantic",
     "pydantic_core",
@@ -145,8 +153,9 @@ def _flagged_instance(
 ) -> WorkflowInstance:
     flags = _Flags()
     functions = cast("Mapping[str, Any]", det.extern_functions)  # pyright: ignore[reportUnknownMemberType]
-    det = dataclasses.replace(det, extern_functions={**functions, FLAG_FUNCTION: flags.raised})
-    return _Instance(create(det), flags, contexts)
+    senders: dict[str, str] = {}
+    functions = {**functions, FLAG_FUNCTION: flags.raised, IDENTITY_FUNCTION: senders.get}
+    return _Instance(create(dataclasses.replace(det, extern_functions=functions)), flags, senders, contexts)
 
 
 class _Flags:
@@ -180,13 +189,19 @@ class _Flags:
 
 
 class _Instance(WorkflowInstance):
-    def __init__(self, sandboxed: WorkflowInstance, flags: _Flags, contexts: bool) -> None:
+    def __init__(self, sandboxed: WorkflowInstance, flags: _Flags, senders: dict[str, str], contexts: bool) -> None:
         self._sandboxed = sandboxed
         self._flags = flags
+        # Who sent the updates that are handled now, by their ids: the history has it, and the SDK keeps it to itself.
+        self._senders = senders
         self._contexts = contexts
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         self._flags.before(act)
+        self._senders.clear()
+        for job in act.jobs:
+            if job.HasField("do_update"):
+                self._senders[job.do_update.id] = job.do_update.meta.identity
         completion = self._sandboxed.activate(act)
         _fail_run_that_cannot_begin(completion)
         self._flags.after(completion)

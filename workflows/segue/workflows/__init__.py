@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from segue.workflows.approvals import ApprovalExpired, Decision, Escalation, InvalidApproval, Notice, approval
+    from segue.workflows.calls import Call, InvalidCall, call
     from segue.workflows.graph import Graph, GraphFailed, InvalidGraph, Outcome, Rule, Step
     from segue.workflows.graph.rules import (
         ALL_DONE,
@@ -17,8 +19,17 @@ if TYPE_CHECKING:
         ONE_FAILED,
         ONE_SUCCEEDED,
     )
+    from segue.workflows.reroute import AllFailed, fallback, first_success, hedge
+    from segue.workflows.saga import Compensation, CompensationFailed, DeadlineExceeded, InvalidSaga, Saga
 
 __all__ = [
+    # Approval
+    "ApprovalExpired",
+    "Decision",
+    "Escalation",
+    "InvalidApproval",
+    "Notice",
+    "approval",
     # Graph
     "Graph",
     "GraphFailed",
@@ -34,10 +45,32 @@ __all__ = [
     "NONE_FAILED",
     "NONE_FAILED_MIN_ONE_SUCCEEDED",
     "ALWAYS",
+    # Saga
+    "Saga",
+    "Compensation",
+    "CompensationFailed",
+    "DeadlineExceeded",
+    "InvalidSaga",
+    # Reroute
+    "fallback",
+    "first_success",
+    "hedge",
+    "call",
+    "AllFailed",
+    "Call",
+    "InvalidCall",
 ]
 
 # The sandbox imports this package anew for every run, so it imports nothing until a name is asked for (PEP 562).
 _MODULES: Final = {
+    "segue.workflows.approvals": (
+        "ApprovalExpired",
+        "Decision",
+        "Escalation",
+        "InvalidApproval",
+        "Notice",
+        "approval",
+    ),
     "segue.workflows.graph": ("Graph", "GraphFailed", "InvalidGraph", "Outcome", "Rule", "Step"),
     "segue.workflows.graph.rules": (
         "ALL_SUCCEEDED",
@@ -49,6 +82,9 @@ _MODULES: Final = {
         "NONE_FAILED_MIN_ONE_SUCCEEDED",
         "ALWAYS",
     ),
+    "segue.workflows.saga": ("Saga", "Compensation", "CompensationFailed", "DeadlineExceeded", "InvalidSaga"),
+    "segue.workflows.reroute": ("fallback", "first_success", "hedge", "AllFailed"),
+    "segue.workflows.calls": ("call", "Call", "InvalidCall"),
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
