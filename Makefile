@@ -27,9 +27,10 @@ help: ## this list
 demo: $(VENV)/.installed ## forty orders through four systems that misbehave, and a worker that is killed
 	$(BIN)/python -m examples.order_to_cash.demo $(ARGS)
 
-# Tests wait for servers and timers more than they compute: three processes, each with a server of its own.
+# Tests wait for servers and timers more than they compute: three processes, each with a server of its own. A process
+# that dies, or hangs in a test for so long that it is killed, ends the run: begun again, it would die of the same test.
 test: $(VENV)/.installed ## the whole test suite
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --max-worker-restart=0 $(ARGS)
 
 lint: $(VENV)/.linters ## ruff, mypy and pyright (both strict), and the one-way layers
 	$(BIN)/ruff check .
