@@ -13,12 +13,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pydantic
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+)
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from segue.client.waiting import entries, waiting
 from segue.workflows.approvals import (
@@ -33,13 +40,14 @@ from segue.workflows.approvals import (
 )
 from segue.workflows.approvals.decision import QUERY, UPDATE, Request
 
-__all__ = ["Pending", "approvals", "approvals_in", "decide", "pending_approvals"]
+__all__ = ["Pending", "approvals_in", "approvals_of", "decide", "pending_approvals", "from_memo"]
 
 _REFUSALS: Final[Mapping[str, type[DecisionRefused]]] = {
     cls.__name__: cls
     for cls in (AlreadyDecided, AmbiguousApproval, DecisionNotAllowed, InvalidDecision, NoSuchApproval)
 }
 _APPROVAL: Final = pydantic.TypeAdapter(Approval)
+_PATIENCE: Final = timedelta(seconds=5)
 _UNREADABLE: Final = "(cannot be decoded here)"
 
 
@@ -51,7 +59,7 @@ class Pending:
         workflow_id: Id of the workflow.
         run_id: Id of the run.
         workflow_type: Type of the workflow.
-        approval: The approval, in short: without its details and its form's schema, which `approvals` tells.
+        approval: The approval, in short: without its details and its form's schema, which `approvals_of` tells.
     """
 
     workflow_id: str
@@ -90,14 +98,17 @@ async def approvals_in(client: Client, workflow_id: str, memo: Mapping[str, Any]
 
     What cannot be decoded here is told as one approval that says so: it began at the run's start, or later.
     """
-    told = await entries(client, "approval", workflow_id, memo)
+    return from_memo(await entries(client, "approval", workflow_id, memo), start_time.ToDatetime(UTC))
+
+
+def from_memo(told: list[Any] | None, start_time: datetime) -> list[Approval]:
+    """Return the approvals that a decoded memo tells of, None standing for one that cannot be decoded."""
     if told is not None:
         return [_APPROVAL.validate_python(entry) for entry in told]
-    since = start_time.ToDatetime(UTC)
-    return [Approval(id="?", question=_UNREADABLE, choices=(), approving=(), since=since)]
+    return [Approval(id="?", question=_UNREADABLE, choices=(), approving=(), since=start_time)]
 
 
-async def approvals(handle: WorkflowHandle[Any, Any], *, timeout: timedelta = timedelta(seconds=10)) -> list[Approval]:
+async def approvals_of(handle: WorkflowHandle[Any, Any], *, timeout: timedelta = _PATIENCE) -> list[Approval]:
     """Return every approval of a run, decided ones too, with details and forms: asked of its worker.
 
     Raises:
@@ -118,9 +129,10 @@ async def decide(
     input: Any = None,
     by: str | None = None,
     roles: Collection[str] = (),
-    timeout: timedelta | None = None,
 ) -> Decided:
-    """Decide an approval of a run, and return the decision as it was recorded.
+    """Decide an approval of a run, and return the decision as it was recorded, once a worker has taken it.
+
+    Bound the wait for a worker with `asyncio.timeout`; a decision that was sent may still be taken after that.
 
     Args:
         handle: The workflow.
@@ -131,24 +143,38 @@ async def decide(
         input: The value of the approval's form, or JSON that is one.
         by: Who decides; by default the identity of the client, which the history keeps in any case.
         roles: Further names that stand for who decides, such as their groups.
-        timeout: How long to wait for a worker; by default without end.
 
     Raises:
         DecisionRefused: The decision was not taken, and nothing has changed: one of `NoSuchApproval`,
             `AlreadyDecided`, `AmbiguousApproval`, `InvalidDecision` and `DecisionNotAllowed`.
         RPCError: The server does not know the workflow, or it has ended, or the server cannot be reached.
-        WorkflowUpdateRPCTimeoutOrCancelledError: No worker answered in time. The decision may still be taken.
     """
     request = Request(
         approval=approval, choice=choice, approve=approve, comment=comment, input=input, by=by, roles=tuple(roles)
     )
     try:
         decided: Decided = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
-            UPDATE, request.model_dump(mode="json", exclude_defaults=True), result_type=Decided, rpc_timeout=timeout
+            UPDATE, request.model_dump(mode="json", exclude_defaults=True), result_type=Decided
         )
     except WorkflowUpdateFailedError as error:
         raise _refusal(error) from None
+    except RPCError as error:
+        # Often a run ends with the decision, and who comes second is to hear of that.
+        if error.status == RPCStatusCode.NOT_FOUND and "already completed" in error.message:
+            raise await _ended(handle, approval) or error from None
+        raise
     return decided
+
+
+async def _ended(handle: WorkflowHandle[Any, Any], approval: str | None) -> Exception | None:
+    """Return how an approval of a run that has ended was decided; None if no worker tells."""
+    try:
+        told = await approvals_of(handle, timeout=_PATIENCE)
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return None
+    # A run that was terminated leaves open ones, and these nobody decided.
+    found = [one for one in told if approval in (None, one.id) and one.decision is not None]
+    return AlreadyDecided(f"The run has ended: {found[-1].ended()}") if found else None
 
 
 def _refusal(error: WorkflowUpdateFailedError) -> Exception:

@@ -28,8 +28,11 @@ from segue.client._pending import joined, pending_payloads
 from segue.client._queues import queues_of
 from segue.client._stack import located
 from segue.client._waiting import Waiting
+from segue.client.approvals import from_memo
 from segue.client.records import Run, Step
 from segue.client.wording import one_line
+from segue.workflows.approvals import Approval
+from segue.workflows.waiting import MEMO
 
 __all__ = ["run", "steps"]
 
@@ -87,6 +90,8 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
         dataclasses.replace(step, waiting_for=step.waiting_for or waiting.step(step)) if step.is_open else step
         for step in joined(steps_of(history, now, decoded), described, decoded, now)
     ]
+    if history.closed is None:
+        found = [*_without_timers(found, asked := _approvals(history, waiting)), *_decisions(history, asked, now)]
     if waiting.status == "running" and not waiting.task_pending and not any(step.is_open for step in found):
         wait = _wait(history, now)
         if wait is not None and query_timeout is not None and queues and queues[0].pollers:
@@ -149,6 +154,39 @@ def _wait(history: History, now: datetime) -> Step | None:
     )
 
 
+def _approvals(history: History, waiting: Waiting) -> list[Approval]:
+    """Return what an open run waits for a decision on, from its memo."""
+    info = waiting.described.workflow_execution_info
+    if (payload := info.memo.fields.get(MEMO["approval"])) is None:
+        return []
+    return from_memo(waiting.decoded(payload), utc(info.start_time))
+
+
+def _decisions(history: History, asked: Iterable[Approval], now: datetime) -> list[Step]:
+    """Return a step for each decision that a run waits for. No event is its own, so they stand behind the last."""
+    return [
+        Step(
+            id=approval.id,
+            kind="wait",
+            name=approval.id,
+            summary=None,
+            state="waiting",
+            scheduled_time=approval.since,
+            duration=max(now - approval.since, timedelta()),
+            scheduled_event_id=history.length + number,
+            scheduled_task=history.last_task.event_id if history.last_task is not None else None,
+            waiting_for=approval.waits_for(),
+        )
+        for number, approval in enumerate(asked, 1)
+    ]
+
+
+def _without_timers(steps: Iterable[Step], asked: Sequence[Approval]) -> list[Step]:
+    """Leave out the open timers of what is asked, which are part of it."""
+    names = {f"{what} of {approval.id}" for approval in asked for what in ("deadline", "reminder", "escalation")}
+    return [step for step in steps if not (step.kind == "timer" and step.is_open and step.name in names)]
+
+
 def _result(history: History, decoded: Decoded) -> str | None:
     for payload in _result_payloads(history):
         value = decoded(payload)
@@ -171,6 +209,8 @@ def _payloads(history: History, described: DescribeWorkflowExecutionResponse) ->
     yield from payloads_in(history)
     yield from pending_payloads(described)
     yield from _result_payloads(history)
+    if MEMO["approval"] in described.workflow_execution_info.memo.fields:
+        yield described.workflow_execution_info.memo.fields[MEMO["approval"]]
     if described.execution_config.user_metadata.HasField("summary"):
         yield described.execution_config.user_metadata.summary
 

@@ -46,6 +46,9 @@ _DYNAMIC_CONFIG: Final[Mapping[str, Any]] = {
     "matching.numTaskqueueWritePartitions": 1,
 }
 
+# Which runs wait for somebody (`segue.workflows.waiting`).
+_SEARCH_ATTRIBUTES: Final = {"SegueWaitingFor": "KeywordList"}
+
 # The server's own default, a day, takes yesterday's runs from the one who looks for them today.
 _RETENTION: Final = timedelta(days=30)
 
@@ -103,14 +106,16 @@ async def dev_server(
         ui_port: Port of the Web UI, on loopback; 0 for any that is free, None for no Web UI.
         namespace: The namespace to make and use.
         retention: How long closed runs are kept.
-        search_attributes: Custom search attributes to register, as name to type, such as `{"Customer": "Keyword"}`.
+        search_attributes: Custom search attributes to register beside Segue's own, as name to type, such as
+            `{"Customer": "Keyword"}`.
         dynamic_config: Further settings of the server; they win over Segue's.
 
     Raises:
         DevServerError: A port or the data are in use, the data are damaged, or there is no server to be had.
     """
     file = Path(path) if path is not None else None
-    settings = _arguments(file, namespace, search_attributes or {}, {**_DYNAMIC_CONFIG, **(dynamic_config or {})})
+    attributes = {**_SEARCH_ATTRIBUTES, **(search_attributes or {})}
+    settings = _arguments(file, namespace, attributes, {**_DYNAMIC_CONFIG, **(dynamic_config or {})})
     async with contextlib.AsyncExitStack() as stack:
         lock = None
         if file is not None:

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
         "cancel": "operate",
         "terminate": "operate",
     },
+    "Decide": {"approvals": "decide", "approve": "decide", "reject": "decide"},
     "Verify": {"replay": "verify"},
 }
 

@@ -18,6 +18,7 @@ __all__ = [
     "Escalation",
     "Notice",
     "Request",
+    "State",
     "outcome",
     "time",
 ]
@@ -27,6 +28,9 @@ UPDATE: Final = "segue_decide"
 
 QUERY: Final = "segue_approvals"
 """The query that returns the approvals of a run, in the order in which they were asked for, each an `Approval`."""
+
+State = Literal["pending", "decided", "expired", "cancelled"]
+"""Where an approval is. `expired` is one whose deadline came, and that says of no outcome for it."""
 
 C = TypeVar("C")
 F = TypeVar("F")
@@ -102,6 +106,7 @@ class Approval:
         schema: JSON schema of the form; None without a form, and where no worker was asked.
         details: What more there is to know, as Markdown; None also where no worker was asked.
         state: Where it is.
+        closed: When it was decided, or ended without a decision.
         decision: How it was decided, if it was.
     """
 
@@ -117,8 +122,21 @@ class Approval:
     form: str | None = None
     schema: dict[str, Any] | None = None
     details: str | None = None
-    state: Literal["pending", "decided", "expired", "cancelled"] = "pending"
+    state: State = "pending"
+    closed: datetime | None = None
     decision: Decided | None = None
+
+    def waits_for(self) -> str:
+        """Return what its run waits for: `a decision: Pay 12,000 EUR? until 2026-11-23 18:00:00 UTC`."""
+        return f"a decision: {self.question}" + (f" until {time(self.until)}" if self.until is not None else "")
+
+    def ended(self) -> str:
+        """Return why it can be decided no longer: `'approval-1' was decided by ann at ...: approved`."""
+        if self.decision is not None:
+            by = "its deadline" if self.decision.from_deadline else self.decision.by
+            return f"{self.id!r} was decided by {by} at {time(self.decision.at)}: {outcome(self.decision.choice)}"
+        how = "ended undecided at its deadline" if self.state == "expired" else "was cancelled"
+        return f"{self.id!r} {how} at {time(self.closed or self.since)}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,7 +204,7 @@ class Request(pydantic.BaseModel):
         roles: Further names that stand for who decides, such as their groups.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid")
+    model_config = pydantic.ConfigDict(title="The decision", extra="forbid")
 
     approval: str | None = None
     choice: str | None = None

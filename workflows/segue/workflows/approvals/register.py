@@ -16,12 +16,11 @@ from temporalio import workflow
 
 from segue.activities.errors import describe
 from segue.workflows.approvals.choices import Choices
-from segue.workflows.approvals.decision import QUERY, UPDATE, Approval, Decided, Decision, Request, outcome, time
+from segue.workflows.approvals.decision import QUERY, UPDATE, Approval, Decided, Decision, Request, State
 from segue.workflows.approvals.errors import (
     AlreadyDecided,
     AmbiguousApproval,
     DecisionNotAllowed,
-    DecisionRefused,
     InvalidApproval,
     InvalidDecision,
     NoSuchApproval,
@@ -58,7 +57,7 @@ class Entry:
     on_deadline: str | None
     allowed: tuple[str, ...] | None
     escalated_to: tuple[str, ...] = ()
-    state: Literal["pending", "decided", "expired", "cancelled"] = "pending"
+    state: State = "pending"
     closed: datetime | None = None
     decision: Decision[Any, Any] | None = None
     broken: BaseException | None = None
@@ -83,6 +82,7 @@ class Entry:
             escalated_to=self.escalated_to,
             form=self.form.name if self.form is not None else None,
             state=self.state,
+            closed=self.closed,
             decision=self.decided(self.decision) if self.decision is not None else None,
         )
 
@@ -103,15 +103,6 @@ class Entry:
         """Return all that there is to tell of it."""
         schema = self.form.schema() if self.form is not None else None
         return dataclasses.replace(self.told(), question=self.question, details=self.details, schema=schema)
-
-    def refusal(self) -> AlreadyDecided:
-        """Return why it can be decided no longer."""
-        if self.decision is not None:
-            by = "its deadline" if self.decision.from_deadline else self.decision.by
-            chosen = outcome(self.decided(self.decision).choice)
-            return AlreadyDecided(f"{self.id!r} was decided by {by} at {time(self.decision.at)}: {chosen}")
-        how = "ended undecided at its deadline" if self.state == "expired" else "was cancelled"
-        return AlreadyDecided(f"{self.id!r} {how} at {time(self.closed or self.since)}")
 
 
 class Register:
@@ -185,10 +176,7 @@ class Register:
 
     def lines(self) -> list[str]:
         """Return what the run waits for, a line for each open approval."""
-        return [
-            f"a decision: {entry.question} ({entry.id})" + (f" until {time(entry.until)}" if entry.until else "")
-            for entry in self._pending()
-        ]
+        return [f"{entry.id}: {entry.told().waits_for()}" for entry in self._pending()]
 
     # What arrives is any JSON: the SDK would fail the run's task for ever over an argument that it cannot convert.
     def validate(self, request: Any) -> None:
@@ -213,7 +201,7 @@ class Register:
             raise InvalidDecision(describe(error)) from None
         entry = self._meant(sent.approval)
         if not entry.is_pending:
-            raise entry.refusal()
+            raise AlreadyDecided(entry.told().ended())
         identity = _identity()
         by = sent.by or identity or "somebody"
         if entry.allowed is not None and not {by, *sent.roles} & set(entry.allowed):
@@ -251,8 +239,8 @@ class Register:
             )
         if not self._entries:
             raise NoSuchApproval("Nothing waits for a decision")
-        refusal: DecisionRefused = list(self._entries.values())[-1].refusal()
-        raise AlreadyDecided(f"Nothing waits for a decision: {refusal.message}")
+        last = list(self._entries.values())[-1]
+        raise AlreadyDecided(f"Nothing waits for a decision: {last.told().ended()}")
 
     def _pending(self) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.is_pending]
