@@ -1,0 +1,215 @@
+"""The workflows and activities of the saga tests: a trip that is booked in parts, and unbooked when a part fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from segue.activities import Policy, System, Terminal
+    from segue.workflows import CompensationFailed, Saga, call
+    from segue.workflows.options import UndeclaredActivity
+
+agency = System("saga-test-agency", policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1))
+
+# What the activities did, by trip, in order; and the trips whose held step may go on.
+effects: defaultdict[str, list[str]] = defaultdict(list)
+released: set[str] = set()
+
+
+@dataclass
+class Trip:
+    """A trip. `refuse`, `hold` and `stumble` name the steps that are refused, wait to be let go, and fail once."""
+
+    id: str
+    refuse: tuple[str, ...] = ()
+    hold: str = ""
+    stumble: str = ""
+    deadline: timedelta | None = None
+    parallel: bool = False
+
+
+async def act(trip: Trip, step: str) -> None:
+    while trip.hold == step and trip.id not in released:
+        activity.heartbeat()
+        await asyncio.sleep(0.02)
+    if step in trip.refuse:
+        raise Terminal(f"cannot {step}", type="Refused")
+    if step == trip.stumble and activity.info().attempt == 1:
+        raise RuntimeError(f"{step} stumbled")
+    effects[trip.id].append(step)
+
+
+@agency.activity
+async def book_part(trip: Trip, part: str) -> None:
+    await act(trip, f"book {part}")
+
+
+@agency.activity
+async def unbook_part(trip: Trip, part: str) -> None:
+    await act(trip, f"unbook {part}")
+
+
+@dataclass
+class Payment:
+    trip: Trip
+    cents: int
+
+
+@agency.activity
+async def pay_for(trip: Trip) -> Payment:
+    """Takes no notice of a cancellation: it pays all the same."""
+    try:
+        await act(trip, "pay")
+    except asyncio.CancelledError:
+        effects[trip.id].append("pay")
+    return Payment(trip, 5)
+
+
+@agency.activity
+async def repay(payment: Payment) -> None:
+    await act(payment.trip, f"repay {payment.cents}")
+
+
+@agency.activity
+async def depart(trip: Trip) -> None:
+    await act(trip, "depart")
+
+
+@workflow.defn
+class Travel:
+    """Hotel and flight are registered before they are booked, the payment with its result, and then the trip begins."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> str:
+        async with Saga("trip", deadline=trip.deadline, parallel=trip.parallel) as saga:
+            for part in ("hotel", "flight"):
+                saga.compensate(unbook_part, trip, part)
+                await workflow.execute_activity(book_part, args=[trip, part])
+            await saga.step(call(pay_for, trip, undo=repay, heartbeat_timeout=timedelta(seconds=5)))
+            await workflow.execute_activity(depart, trip, heartbeat_timeout=timedelta(seconds=5))
+        return "away"
+
+
+@workflow.defn
+class Guarded:
+    """A workflow that catches what its saga raises, and tells what became of it."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> list[str]:
+        saga = Saga()
+        try:
+            async with saga:
+                saga.compensate(unbook_part, trip, "hotel")
+                saga.compensate(unbook_part, trip, "flight").withdraw()
+                await workflow.execute_activity(depart, trip)
+        except ActivityError as error:
+            return [str(error.cause), *error.__notes__, *(f"{one}: {one.state}" for one in saga.compensations)]
+        except CompensationFailed as error:
+            return [error.message, str(error.done), str(error.__cause__)]
+        return ["away"]
+
+
+@workflow.defn
+class Unbook:
+    @workflow.run
+    async def run(self, trip: Trip, part: str) -> None:
+        await workflow.execute_activity(unbook_part, args=[trip, part])
+
+
+@workflow.defn
+class Mixed:
+    """Compensations of every kind, in an outer saga and an inner one, and one saga that is undone by hand."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> list[str]:
+        told: list[str] = []
+        by_hand = Saga("by hand")
+        by_hand.compensate(unbook_part, trip, "car")
+
+        async def tell(what: str) -> None:
+            await workflow.sleep(timedelta(milliseconds=10))
+            told.append(what)
+
+        try:
+            async with Saga("outer") as outer:
+                outer.compensate(told.append, "outer")
+                outer.compensate(by_hand.run_compensations)
+                async with Saga("done") as done:
+                    done.compensate(tell, "never")
+                async with Saga("inner") as inner:
+                    inner.compensate(Unbook.run, trip, "train", id=f"{workflow.info().workflow_id}/train")
+                    inner.compensate(tell, "inner")
+                    await workflow.execute_activity(depart, trip)
+        except ActivityError as error:
+            told.extend(error.__notes__)
+        return told
+
+
+@workflow.defn
+class Waiting:
+    """Waits in its saga for ever, or continues as new in it."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> None:
+        async with Saga(deadline=trip.deadline) as saga:
+            saga.compensate(unbook_part, trip, "hotel")
+            if trip.hold == "continue":
+                workflow.continue_as_new(trip)
+            try:
+                await workflow.wait_condition(lambda: False)
+            except asyncio.CancelledError:
+                if trip.stumble == "swallow":
+                    return
+                raise
+
+
+@workflow.defn
+class Interrupted:
+    """Cancels itself once more while it is undone, and goes on when it has caught the error."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> list[str]:
+        me = asyncio.current_task()
+        assert me is not None
+        told: list[str] = []
+        try:
+            async with Saga() as saga:
+                saga.compensate(unbook_part, trip, "hotel")
+                saga.compensate(me.cancel)
+                raise ApplicationError("on purpose")
+        except ApplicationError as error:
+            told.append(error.message)
+        try:
+            await workflow.sleep(timedelta(hours=1))
+        except asyncio.CancelledError:
+            told.append("cancelled afterwards")
+        return told
+
+
+undeclared: set[str] = set()
+
+
+@workflow.defn
+class Unfit:
+    """Fails its first task as one does whose worker lacks a declaration."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> str:
+        async with Saga() as saga:
+            saga.compensate(unbook_part, trip, "hotel")
+            if trip.id in undeclared:
+                undeclared.discard(trip.id)
+                raise UndeclaredActivity("not here")
+        return "away"
+
+
+WORKFLOWS: list[type] = [Travel, Guarded, Mixed, Unbook, Waiting, Interrupted, Unfit]
+ACTIVITIES: list[Callable[..., Any]] = [book_part, unbook_part, pay_for, repay, depart]

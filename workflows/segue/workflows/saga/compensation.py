@@ -1,0 +1,104 @@
+"""What undoes one step: registered, and carried out if it must be.
+
+It is a step like any other, with `undo` in its summary, and does not give up: however its system's policy bounds the
+attempts of ordinary steps, a compensation is tried again, at that policy's intervals, until it succeeds or meets an
+error that is terminal. A system that parks what it cannot finish keeps its own bounds, for nothing is lost there.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from temporalio.common import RetryPolicy
+
+from segue.activities.system import system_of
+from segue.workflows.calls import Call, execute
+from segue.workflows.compensating import compensating
+from segue.workflows.graph.errors import told
+from segue.workflows.interruption import is_evicted, is_of_the_worker
+from segue.workflows.summary import summarize
+
+__all__ = ["Compensation", "CompensationState"]
+
+CompensationState = Literal["registered", "withdrawn", "running", "done", "failed"]
+"""Where a compensation is."""
+
+# Temporal has no word for "no bound" that would keep a policy from filling in its own.
+_UNBOUNDED: Final = timedelta(days=3650)
+
+
+class Compensation:
+    """What undoes one step, as `Saga.compensate` returns it.
+
+    Attributes:
+        call: What it calls.
+        state: Where it is.
+        error: Why it failed.
+    """
+
+    def __init__(self, call: Call[Any]) -> None:
+        self.call = call
+        self.state: CompensationState = "registered"
+        self.error: BaseException | None = None
+
+    def __str__(self) -> str:
+        return str(self.call)
+
+    def __repr__(self) -> str:
+        return f"<Compensation {self}: {self.state}>"
+
+    def withdraw(self) -> None:
+        """Take it back: there is nothing to undo any more. It does nothing to one that runs or has run."""
+        if self.state == "registered":
+            self.state = "withdrawn"
+
+    async def run(self) -> None:
+        """Carry it out. What it fails with is kept, not raised: the others are to run all the same."""
+        self.state = "running"
+        try:
+            with compensating():
+                await execute(self.call, **_defaults(self.call))
+        except BaseException as error:
+            if _stops_the_run(error):
+                raise
+            self.state, self.error = "failed", error
+        else:
+            self.state = "done"
+
+    @property
+    def failure(self) -> tuple[str, BaseException] | None:
+        """What it is with why it failed; None if it did not."""
+        return (str(self), self.error) if self.error is not None else None
+
+    @property
+    def told_error(self) -> str | None:
+        """Why it failed, on one line."""
+        return told(self.error) if self.error is not None else None
+
+
+def _stops_the_run(error: BaseException) -> bool:
+    """Whether an error is none of the compensation's own: it is the worker's, or the run is put out of memory."""
+    return is_evicted() or is_of_the_worker(error)
+
+
+def _defaults(call: Call[Any]) -> dict[str, Any]:
+    """Return the options by which a compensation differs from another call of the same."""
+    told = summarize(call.args)
+    summary = "undo" if told is None else f"undo {told}"
+    if call.kind == "function":
+        return {}
+    if call.kind == "child_workflow":
+        return {"static_summary": summary}
+    defaults: dict[str, Any] = {"summary": summary}
+    system = system_of(call.fn) or system_of(call.name)
+    if system is not None and system.policy.on_exhausted == "fail":
+        policy = system.policy
+        defaults["retry_policy"] = RetryPolicy(
+            initial_interval=policy.initial_interval,
+            backoff_coefficient=policy.backoff_coefficient,
+            maximum_interval=policy.maximum_interval,
+            maximum_attempts=0,
+        )
+        defaults["schedule_to_close_timeout"] = defaults["schedule_to_start_timeout"] = _UNBOUNDED
+    return defaults
