@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import BaseModel
 from temporalio import activity
 
-__all__ = ["STEP_HEADER", "Step", "claim", "effects", "idempotency_key", "step_info"]
+__all__ = ["STEP_HEADER", "Step", "acting_for", "claim", "effects", "idempotency_key", "step_info"]
 
 STEP_HEADER: Final = "segue-step"
 """Activity header that says which step this is where the run's and the activity's own ids do not: a `Step` as JSON."""
@@ -26,10 +26,12 @@ class Step(BaseModel):
     """Which step an activity is, as far as its own ids do not say.
 
     Attributes:
-        run_id: The run's id before it was reset, None if it was not.
+        workflow_id: The workflow that the step belongs to, None if it is the one that scheduled it.
+        run_id: The run's id before it was reset, None if it was not; that of the workflow that the step belongs to.
         repetition: How often the run gave the same activity id to an earlier step.
     """
 
+    workflow_id: str | None = None
     run_id: str | None = None
     repetition: int = 0
 
@@ -45,6 +47,11 @@ def step_info(info: activity.Info, header: bytes) -> StepInfo:
     """Return an activity's information with what its header says of the step. The activity interceptor calls this."""
     fields = {field.name: getattr(info, field.name) for field in dataclasses.fields(info)}
     return StepInfo(**fields, step=Step.model_validate_json(header))
+
+
+acting_for: ContextVar[Step | None] = ContextVar("acting_for", default=None)
+"""In a workflow that does a part of another's work: whose steps its activities are. Then they have the keys that they
+would have there, and keep them when the part is done again by another child of a reset run."""
 
 
 effects: ContextVar[dict[Hashable, bytes] | None] = ContextVar("effects", default=None)
@@ -71,7 +78,7 @@ def idempotency_key(part: str = "") -> str:
     step = info.step if isinstance(info, StepInfo) else Step()
     run = step.run_id or info.workflow_run_id or info.activity_run_id or ""
     activity_id = f"{info.activity_id}\n{step.repetition}" if step.repetition else info.activity_id
-    fields = (info.namespace, info.workflow_id or "", run, activity_id, part)
+    fields = (info.namespace, step.workflow_id or info.workflow_id or "", run, activity_id, part)
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()[:32]
 
 

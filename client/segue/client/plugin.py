@@ -18,14 +18,16 @@ from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, Worker, WorkerConfig
 
+from segue.activities.batch import BATCH_ACTIVITY, Batches
 from segue.activities.exit import settle_at_exit
 from segue.activities.settings import Settings
-from segue.activities.system import system_of, systems
+from segue.activities.system import activity_name, system_of, systems
 from segue.client import companions, telemetry
 from segue.client.converter import SeguePayloadConverter, data_converter
 from segue.client.interceptor import SegueClientInterceptor
 from segue.client.sandbox import flagged
 from segue.client.waiting import has_attribute
+from segue.workflows.fanout.shard import FanOutShard, PinnedFanOutShard
 from segue.workflows.interceptor import SegueInterceptor
 from segue.workflows.options import Catalogue
 from segue.workflows.waiting import WaitingInterceptor
@@ -78,6 +80,15 @@ class SeguePlugin(SimplePlugin):
         activities: Sequence[Callable[..., Any]] = options.get("activities") or ()
         workflows: Sequence[type] = options.get("workflows") or ()
         self.catalogue.register(activities)
+        # What Segue itself brings: see `segue.workflows.fan_out`.
+        if activities and not any(activity_name(fn) == BATCH_ACTIVITY for fn in activities):
+            batches = Batches(activities, self.catalogue.system, self.settings, options.get("activity_executor"))
+            options["activities"] = [*activities, batches.run]
+        if workflows:
+            deployment = options.get("deployment_config")
+            versioned = deployment is not None and deployment.use_worker_versioning
+            shard = PinnedFanOutShard if versioned else FanOutShard
+            options["workflows"] = [*(one for one in workflows if not issubclass(one, FanOutShard)), shard]
         client: Client = options["client"]
         converter = client.data_converter
         for runner in ("workflow_runner", "unsandboxed_workflow_runner"):
@@ -88,6 +99,8 @@ class SeguePlugin(SimplePlugin):
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""
         options = cast("dict[str, Any]", config)
+        if FanOutShard not in (workflows := options.get("workflows") or ()):
+            options["workflows"] = [*workflows, FanOutShard]
         for runner in ("workflow_runner", "unsandboxed_workflow_runner"):
             options[runner] = flagged(options[runner], None, options.get("workflows") or (), ())
         return super().configure_replayer(config)

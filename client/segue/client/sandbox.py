@@ -35,6 +35,7 @@ _PASSED_THROUGH: Final = (
     "segue.workflows.calls",
     "segue.workflows.compensating",
     "segue.workflows.carried",
+    "segue.workflows.fanout",
     "segue.workflows.features",
     "segue.workflows.flow_control",
     "segue.workflows.graph",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from segue.workflows.approvals import ApprovalExpired, Decision, Escalation, InvalidApproval, Notice, approval
     from segue.workflows.calls import Call, InvalidCall, call
+    from segue.workflows.fanout import Batch, Failure, FanOut, FanOutFailed, InvalidFanOut, fan_out
     from segue.workflows.graph import Graph, GraphFailed, InvalidGraph, Outcome, Rule, Step
     from segue.workflows.graph.rules import (
         ALL_DONE,
@@ -30,6 +31,13 @@ __all__ = [
     "InvalidApproval",
     "Notice",
     "approval",
+    # Fan-out
+    "fan_out",
+    "Batch",
+    "Failure",
+    "FanOut",
+    "FanOutFailed",
+    "InvalidFanOut",
     # Graph
     "Graph",
     "GraphFailed",
@@ -71,6 +79,7 @@ _MODULES: Final = {
         "Notice",
         "approval",
     ),
+    "segue.workflows.fanout": ("fan_out", "Batch", "Failure", "FanOut", "FanOutFailed", "InvalidFanOut"),
     "segue.workflows.graph": ("Graph", "GraphFailed", "InvalidGraph", "Outcome", "Rule", "Step"),
     "segue.workflows.graph.rules": (
         "ALL_SUCCEEDED",

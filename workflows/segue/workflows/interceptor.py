@@ -40,8 +40,10 @@ from temporalio.worker import (
 
 from segue.activities import faithful, heartbeat
 from segue.activities.errors import PayloadError, Terminal, classify, describe, leaves, message_of
-from segue.activities.idempotency import STEP_HEADER, Step, effects, step_info
+from segue.activities.idempotency import STEP_HEADER, Step, acting_for, effects, step_info
 from segue.activities.system import parameters_of, types_of
+from segue.workflows.fanout.options import batch_of, fill_batch
+from segue.workflows.fanout.shown import lines as fanout_lines
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.steps import StepLog
@@ -121,7 +123,7 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_query(self, input: HandleQueryInput) -> Any:
         result = await super().handle_query(input)
         if input.query == _METADATA_QUERY and not result.current_details:
-            result.current_details = self._steps.table([*pending(), *map(str, waits())])
+            result.current_details = self._steps.table([*fanout_lines(), *pending(), *map(str, waits())])
         elif input.query == _STACK_QUERY:
             # The SDK's own trace holds only the outermost frame of each task, and not the run method's.
             for wait in waits():
@@ -199,10 +201,13 @@ class _Outbound(WorkflowOutboundInterceptor):
     def _prepared(self, input: StartActivityInput | StartLocalActivityInput) -> AbstractContextManager[None]:
         """Complete a call from its system's policy, or refuse it here, where the workflow's author sees it."""
         name = input.activity
-        options = self._catalogue.options(name)
-        if options is not None:
+        batch = batch_of(name, input.args)
+        options = self._catalogue.options(name if batch is None else batch.activity)
+        if batch is not None and isinstance(input, StartActivityInput):
+            name = batch.activity if not fill_batch(input, batch, options) else name
+        elif options is not None:
             options.fill(input)
-        elif input.start_to_close_timeout is None and input.schedule_to_close_timeout is None:
+        if input.start_to_close_timeout is None and input.schedule_to_close_timeout is None:
             raise UndeclaredActivity(
                 f"Activity {name!r} has no timeout: no system declares it in this process. Declare it with "
                 "@system.activity and import its module in the worker, or pass start_to_close_timeout"
@@ -250,6 +255,8 @@ class _Outbound(WorkflowOutboundInterceptor):
         reset = info.original_execution_run_id != info.run_id
         # Temporal lets a run give an id again once its activity has closed, and each is a step with effects of its own.
         repetition = self._given[given] - 1 if given is not None else 0
+        if (whose := acting_for.get()) is not None:
+            return whose.model_copy(update={"repetition": repetition})
         if not reset and not repetition:
             return None
         return Step(run_id=info.original_execution_run_id if reset else None, repetition=repetition)

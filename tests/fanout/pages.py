@@ -1,0 +1,197 @@
+"""The workflows and activities of the fan-out tests: pages that can be made to fail, to wait, and to be counted."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from segue.activities import Capacity, Policy, Retryable, System, Terminal, idempotency_key
+    from segue.workflows import Batch, Failure, FanOutFailed, fan_out
+
+press = System(
+    "fanout-test-press",
+    policy=Policy(
+        start_to_close_timeout=timedelta(seconds=10),
+        initial_interval=timedelta(milliseconds=50),
+        maximum_attempts=3,
+        heartbeat_timeout=timedelta(seconds=5),
+    ),
+)
+narrow = System("fanout-test-narrow", capacity=Capacity(concurrent=2))
+metered = System("fanout-test-metered", capacity=Capacity(per_second=100))
+
+
+@dataclass
+class Page:
+    number: int
+    printed: datetime = datetime(2026, 1, 2, 3, 4, 5)
+
+
+@dataclass
+class Printed:
+    number: int
+    at: datetime
+    attempt: int
+
+
+@dataclass
+class Seen:
+    """What the activities saw in one test, told apart by the test's name."""
+
+    runs: Counter[int] = field(default_factory=Counter[int])
+    keys: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    ids: set[str] = field(default_factory=set[str])
+    at_once: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+seen: dict[str, Seen] = defaultdict(Seen)
+released: set[str] = set()
+
+
+def note(test: str, number: int) -> int:
+    noted = seen[test]
+    with noted.lock:
+        noted.runs[number] += 1
+        noted.keys[number].add(idempotency_key())
+        noted.ids.add(activity.info().activity_id)
+        return noted.runs[number]
+
+
+@press.activity
+async def print_page(page: Page, test: str) -> Printed:
+    """Pages that end in 7 fail for good, pages that end in 3 fail once."""
+    count = note(test, page.number)
+    await asyncio.sleep(0)
+    if page.number % 10 == 7:
+        raise Terminal(f"page {page.number} is blank")
+    if page.number % 10 == 3 and count == 1:
+        raise ValueError("paper jam")
+    return Printed(page.number, page.printed, activity.info().attempt)
+
+
+@press.activity
+def print_in_thread(page: int, test: str) -> int:
+    noted = seen[test]
+    note(test, page)
+    with noted.lock:
+        noted.at_once += 1
+        noted.most = max(noted.most, noted.at_once)
+    time.sleep(0.02)
+    with noted.lock:
+        noted.at_once -= 1
+    return page * 2
+
+
+@press.activity
+async def double(page: int) -> int:
+    return page * 2
+
+
+@press.activity
+async def refuse(page: int) -> int:
+    raise Retryable("press is down", after=timedelta(milliseconds=20))
+
+
+@press.activity
+async def hold(page: int, test: str) -> int:
+    note(test, page)
+    while test not in released and page % 10 == 9:
+        await asyncio.sleep(0.02)
+    return page
+
+
+@press.activity
+async def large(page: int) -> str:
+    return "x" * 300_000
+
+
+@narrow.activity
+async def narrow_step(page: int, test: str) -> int:
+    noted = seen[test]
+    noted.at_once += 1
+    noted.most = max(noted.most, noted.at_once)
+    await asyncio.sleep(0.02)
+    noted.at_once -= 1
+    return page
+
+
+@metered.activity
+async def metered_step(page: int) -> int:
+    return page
+
+
+@activity.defn
+async def undeclared(page: int) -> str:
+    return f"page {page} by {activity.info().activity_type}, {activity.info().activity_id}"
+
+
+@dataclass
+class Edition:
+    """How the workflow is to fan out."""
+
+    test: str
+    pages: int = 20
+    fn: str = "print_page"
+    batch: int | None = None
+    size_bytes: int = 0
+    tolerate: float | int | None = None
+    concurrency: int = 100
+
+
+@dataclass
+class Ended:
+    results: list[Any]
+    failures: list[Failure]
+    error: str = ""
+
+
+@workflow.defn
+class Print:
+    """Fans out over the pages of an edition."""
+
+    @workflow.run
+    async def run(self, edition: Edition) -> Ended:
+        numbers = range(edition.pages)
+        batch: Batch | int | None = edition.batch
+        if edition.size_bytes and edition.batch:
+            batch = Batch(edition.batch, edition.size_bytes)
+        options: dict[str, Any] = {"concurrency": edition.concurrency, "batch": batch, "tolerate": edition.tolerate}
+        try:
+            outcome: Any
+            if edition.fn == "print_page":
+                outcome = await fan_out(print_page, [Page(number) for number in numbers], edition.test, **options)
+            elif edition.fn in ("double", "refuse", "large", "metered_step"):
+                outcome = await fan_out(SIMPLE[edition.fn], numbers, **options)
+            elif edition.fn == "undeclared":
+                outcome = await fan_out(undeclared, numbers, start_to_close_timeout=timedelta(seconds=5), **options)
+            else:
+                outcome = await fan_out(SIMPLE[edition.fn], numbers, edition.test, **options)
+        except FanOutFailed as error:
+            return Ended([], list(error.failures), error.message)
+        if edition.tolerate is None:
+            return Ended(outcome, [])
+        return Ended(outcome.results, list(outcome.failures))
+
+
+SIMPLE: dict[str, Callable[..., Any]] = {
+    "double": double,
+    "refuse": refuse,
+    "large": large,
+    "metered_step": metered_step,
+    "print_in_thread": print_in_thread,
+    "hold": hold,
+    "narrow_step": narrow_step,
+}
+WORKFLOWS: list[type] = [Print]
+ACTIVITIES: list[Callable[..., Any]] = [print_page, undeclared, *SIMPLE.values()]

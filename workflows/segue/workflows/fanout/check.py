@@ -1,0 +1,164 @@
+"""What a fan-out needs before anything starts: an activity, a sequence of items that it takes, and sensible bounds."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, cast
+
+import pydantic
+from temporalio.common import RetryPolicy
+
+from segue.activities import faithful
+from segue.activities.errors import PayloadError, describe
+from segue.activities.system import activity_name
+from segue.workflows.fanout.errors import InvalidFanOut
+from segue.workflows.fanout.job import Batch
+from segue.workflows.graph.hints import UNKNOWN, Signature, signature
+
+__all__ = ["Call", "checked"]
+
+_OPTIONS: Final[Mapping[str, type]] = {
+    "task_queue": str,
+    "start_to_close_timeout": timedelta,
+    "schedule_to_close_timeout": timedelta,
+    "schedule_to_start_timeout": timedelta,
+    "heartbeat_timeout": timedelta,
+    "retry_policy": RetryPolicy,
+}
+_LARGEST_BATCH: Final = 1_500_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """A call that can run.
+
+    Attributes:
+        activity: Registered name of the activity.
+        result: Type hint of what it returns; Any if it has none.
+        batch: How items are put together; None for an activity each.
+        allowed: How many items may fail.
+    """
+
+    activity: str
+    result: Any
+    batch: Batch | None
+    allowed: int
+
+
+def checked(
+    fn: Any,
+    items: Any,
+    args: Sequence[Any],
+    concurrency: Any,
+    batch: Any,
+    tolerate: Any,
+    options: Mapping[str, Any],
+) -> Call:
+    """Return what a call says.
+
+    Raises:
+        InvalidFanOut: It cannot run. Says what is wrong, and with which item.
+    """
+    name = activity_name(fn) if callable(fn) else None
+    if name is None:
+        raise InvalidFanOut(
+            f"fan_out needs an activity, not {_shown(fn)}: declare it with @system.activity or @activity.defn"
+        )
+    if not isinstance(items, Sequence) or isinstance(items, (str, bytes, bytearray)):
+        raise InvalidFanOut(
+            f"fan_out of {name!r} needs a sequence of items, not a {type(items).__name__}: give a list, in an order "
+            "that a replay finds again"
+        )
+    given = cast("Sequence[Any]", items)
+    if not _is_whole(concurrency) or concurrency < 1:
+        raise InvalidFanOut(f"fan_out of {name!r}: concurrency must be a whole number from 1, not {concurrency!r}")
+    for key, value in options.items():
+        if key not in _OPTIONS:
+            raise InvalidFanOut(f"fan_out of {name!r} has no option {key!r}: it has {', '.join(_OPTIONS)}")
+        if value is not None and not isinstance(value, _OPTIONS[key]):
+            raise InvalidFanOut(f"fan_out of {name!r}: {key} must be a {_OPTIONS[key].__name__}, not {value!r}")
+    known = signature(fn)
+    _check_arguments(name, known, args)
+    _check_items(name, known, given)
+    result = Any if known.returns is UNKNOWN else known.returns
+    return Call(name, result, _batch(name, batch), _allowed(name, tolerate, len(given)))
+
+
+def _check_arguments(name: str, known: Signature, args: Sequence[Any]) -> None:
+    taken = None if known.rest is not None else len(known.parameters)
+    given = 1 + len(args)
+    if given < known.required or (taken is not None and given > taken):
+        takes = str(known.required) if taken == known.required else f"{known.required} to {taken or 'any number of'}"
+        raise InvalidFanOut(f"fan_out of {name!r}: it takes {takes} arguments, and these are {given} with the item")
+    for position, value in enumerate(args, 1):
+        parameter = known.parameter(position)
+        hint = parameter.hint if parameter is not None else UNKNOWN
+        if (problem := _refused(value, hint)) is not None:
+            which = f" {parameter.name!r}" if parameter is not None else ""
+            raise InvalidFanOut(f"fan_out of {name!r}: argument {position + 1}{which}: {problem}")
+
+
+def _check_items(name: str, known: Signature, items: Sequence[Any]) -> None:
+    parameter = known.parameter(0)
+    hint = parameter.hint if parameter is not None else UNKNOWN
+    values = items if isinstance(items, list) else list(items)
+    # All in one look, which is mostly a pass in C; one by one only to name what is wrong.
+    if _refused(values, UNKNOWN if hint is UNKNOWN else list[hint]) is None:
+        return
+    for index, value in enumerate(values):
+        if (problem := _refused(value, hint)) is not None:
+            raise InvalidFanOut(f"fan_out of {name!r}: item {index}: {problem}")
+
+
+def _refused(value: Any, hint: Any) -> str | None:
+    try:
+        if hint is UNKNOWN:
+            faithful.check(value)
+        else:
+            faithful.accept(value, hint)
+    except PayloadError as error:
+        return error.message
+    except pydantic.ValidationError as error:
+        return describe(error)
+    return None
+
+
+def _batch(name: str, batch: Any) -> Batch | None:
+    if batch is None:
+        return None
+    if isinstance(batch, Batch):
+        for field in ("count", "size_bytes", "concurrency"):
+            value: Any = getattr(batch, field)
+            if not _is_whole(value) or value < 1:
+                raise InvalidFanOut(f"fan_out of {name!r}: batch.{field} must be a whole number from 1, not {value!r}")
+        if batch.size_bytes > _LARGEST_BATCH:
+            raise InvalidFanOut(
+                f"fan_out of {name!r}: batch.size_bytes must be at most {_LARGEST_BATCH:,}, for one call carries 2 MiB"
+            )
+        return batch
+    if not _is_whole(batch) or batch < 1:
+        raise InvalidFanOut(f"fan_out of {name!r}: batch must be a whole number from 1, or a Batch, not {batch!r}")
+    return Batch(count=batch)
+
+
+def _allowed(name: str, tolerate: Any, total: int) -> int:
+    if tolerate is None:
+        return 0
+    if isinstance(tolerate, float) and math.isfinite(tolerate) and 0 <= tolerate <= 1:
+        return math.floor(tolerate * total)
+    if _is_whole(tolerate) and tolerate >= 0:
+        return cast("int", tolerate)
+    raise InvalidFanOut(
+        f"fan_out of {name!r}: tolerate must be a number of items, as 3, or a share from 0.0 to 1.0, not {tolerate!r}"
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _shown(fn: Any) -> str:
+    return getattr(fn, "__qualname__", None) or repr(fn)

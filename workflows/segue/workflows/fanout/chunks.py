@@ -1,0 +1,86 @@
+"""Items put together: so many at most, and so many bytes of JSON at most."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import pydantic_core
+
+from segue.activities import faithful
+from segue.activities.batch import Earlier
+from segue.workflows.fanout.errors import InvalidFanOut
+
+__all__ = ["ITEM_BYTES", "Chunk", "chunks", "encode"]
+
+ITEM_BYTES: Final = 1_900_000
+"""Most bytes of one item: a call carries 2 MiB."""
+
+
+@dataclasses.dataclass(slots=True)
+class Chunk:
+    """Items that one activity or child workflow is to carry.
+
+    Attributes:
+        indices: Which.
+        data: The items as a JSON array.
+        earlier: For items that do not stand side by side or were tried before, an entry each.
+    """
+
+    indices: Sequence[int]
+    data: bytes
+    earlier: tuple[Earlier, ...] = ()
+
+    def __str__(self) -> str:
+        first, last = self.indices[0], self.indices[-1]
+        if first == last:
+            return f"item {first}"
+        return f"items {first} to {last}" if not self.earlier else f"{len(self.indices)} items from {first} to {last}"
+
+
+def chunks(
+    value_of: Callable[[int], Any],
+    indices: Sequence[int],
+    count: int,
+    size_bytes: int,
+    earlier: Sequence[Earlier] = (),
+) -> Iterator[Chunk]:
+    """Yield items put together, in their order.
+
+    Raises:
+        InvalidFanOut: An item is too large to be sent at all, or has no JSON form.
+    """
+    for start in range(0, len(indices), count):
+        part = indices[start : start + count]
+        yield from _fitting([value_of(index) for index in part], part, size_bytes, earlier[start : start + count])
+
+
+def _fitting(values: list[Any], indices: Sequence[int], size_bytes: int, earlier: Sequence[Earlier]) -> Iterator[Chunk]:
+    data = encode(values, indices)
+    if len(data) <= size_bytes or len(indices) == 1:
+        if len(data) > ITEM_BYTES:
+            raise InvalidFanOut(
+                f"Item {indices[0]} is {len(data):,} bytes, and one call carries at most {ITEM_BYTES:,}: store it as "
+                "an object and pass a reference to it"
+            )
+        yield Chunk(indices, data, tuple(earlier))
+        return
+    half = len(indices) // 2
+    yield from _fitting(values[:half], indices[:half], size_bytes, earlier[:half])
+    yield from _fitting(values[half:], indices[half:], size_bytes, earlier[half:])
+
+
+def encode(values: Sequence[Any], indices: Sequence[int]) -> bytes:
+    """Return items as a JSON array.
+
+    Raises:
+        InvalidFanOut: One has no JSON form. Names it.
+    """
+    try:
+        return pydantic_core.to_json(values)
+    except (pydantic_core.PydanticSerializationError, ValueError, TypeError) as error:
+        for index, value in zip(indices, values, strict=True):
+            if (found := faithful.unserializable(value)) is not None:
+                raise InvalidFanOut(f"Item {index} cannot be sent: {found}") from None
+        raise InvalidFanOut(f"The items cannot be sent: {error}") from None
