@@ -10,8 +10,9 @@ Everything else is timers and activities of the run itself, so a wait of weeks n
 
 from __future__ import annotations
 
+import asyncio
 import enum
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict, Unpack, overload
 
@@ -166,17 +167,24 @@ async def approval(
         # Who decided in the same moment was told that it is decided, and so it is.
         if entry.is_pending:
             register.expire(entry, at_deadline)
-    finally:
+    except asyncio.CancelledError:
+        # Not `finally`: a run that a worker drops from memory ends there too, outside of its event loop.
+        _end(tasks)
         if entry.is_pending:
             register.close(entry, "cancelled")
-        for task in tasks:
-            task.cancel()
+        raise
+    _end(tasks)
     if entry.broken is not None:
         raise entry.broken
     if entry.decision is None:
         assert entry.until is not None  # only a deadline ends an approval without a decision
         raise ApprovalExpired(entry.id, entry.question, entry.until)
     return entry.decision
+
+
+def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 def _deadline(by: timedelta | datetime | None, since: datetime) -> datetime | None:
