@@ -7,6 +7,7 @@ The class itself is not there any more, so an error is known by that name, and a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, TimeoutError, TimeoutType
 
@@ -79,10 +80,10 @@ def _names(error: BaseException) -> tuple[str, ...]:
 
 
 def _listed(name: str, given: Sequence[Reason] | Reason) -> tuple[Reason, ...]:
-    reasons: tuple[Reason, ...] = (given,) if isinstance(given, (str, type, TimeoutType)) else tuple(given)
+    reasons: tuple[Any, ...] = tuple(given) if isinstance(given, (tuple, list, set, frozenset)) else (given,)
     for reason in reasons:
         if not isinstance(reason, (str, TimeoutType)) and not (
-            isinstance(reason, type) and issubclass(reason, BaseException)  # pyright: ignore[reportUnnecessaryIsInstance]
+            isinstance(reason, type) and issubclass(reason, BaseException)
         ):
             raise Terminal(
                 f"{name}={reason!r} is nothing that an error is known by: give exception classes, their names, or "
