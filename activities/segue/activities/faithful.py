@@ -27,7 +27,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import repeat
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, Protocol, TypeGuard, cast
 
 import pydantic
 import pydantic_core
@@ -39,11 +39,13 @@ from segue.activities.fit import fits, kept_with, members_of, safe
 
 __all__ = [
     "REFUSAL_PATCH",
+    "Meter",
     "accept",
     "accepted",
     "adapter",
     "binding",
     "check",
+    "meter",
     "plain",
     "sending",
     "stays_here",
@@ -58,6 +60,16 @@ sending: ContextVar[str | None] = ContextVar("sending", default=None)
 
 stays_here: ContextVar[bool] = ContextVar("stays_here", default=False)
 """Whether what is converted never leaves the process, as the arguments of a local activity do not: any size will do."""
+
+
+class Meter(Protocol):
+    """Whoever wants to know how much is sent."""
+
+    sent: int
+
+
+meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
+"""To what the converter adds the bytes that it makes of the arguments of a call."""
 
 # Values of exactly these types arrive as they are.
 _ATOMS = frozenset(

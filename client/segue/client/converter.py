@@ -176,6 +176,8 @@ class SeguePayloadConverter(CompositePayloadConverter):
             if (sent := faithful.sending.get()) is None:
                 raise
             raise PayloadError(f"{sent}: {error.message}", error.path) from None
+        if (meter := faithful.meter.get()) is not None:
+            meter.sent += size
         return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:

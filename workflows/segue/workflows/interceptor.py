@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Final, NoReturn, cast
+from collections.abc import Coroutine, Generator, Mapping, Sequence
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import pydantic
 from temporalio import activity, workflow
@@ -42,21 +42,22 @@ from segue.activities import faithful, heartbeat
 from segue.activities.errors import PayloadError, Terminal, classify, describe, leaves, message_of
 from segue.activities.idempotency import STEP_HEADER, Step, acting_for, effects, step_info
 from segue.activities.system import parameters_of, types_of
+from segue.workflows.approvals import register as approvals
+from segue.workflows.carried import CarriedStep
 from segue.workflows.fanout.options import batch_of, fill_batch
 from segue.workflows.fanout.shown import lines as fanout_lines
+from segue.workflows.features import Feature, has
+from segue.workflows.flow_control import LOCAL_RESULT_LIMIT, Command, FlowControl, size_of
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
+from segue.workflows.saga import shown as sagas
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
 from segue.workflows.waits import waits
 
-__all__ = ["ACTIVITY_ID_PATCH", "NAMED_STEPS_FUNCTION", "SegueInterceptor", "check_arguments", "unsendable"]
+__all__ = ["SegueInterceptor", "check_arguments", "unsendable"]
 
-NAMED_STEPS_FUNCTION: Final = "segue_named_steps"
-"""External function by which the plugin's workflow runner tells whether a run's activities have named ids."""
-
-ACTIVITY_ID_PATCH: Final = "segue.activity-id"
-"""Marks in a run's history that its activities have ids of the form `name-n`."""
+T = TypeVar("T")
 
 _METADATA_QUERY: Final = "__temporal_workflow_metadata"
 _STACK_QUERY: Final = "__enhanced_stack_trace"
@@ -123,7 +124,8 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_query(self, input: HandleQueryInput) -> Any:
         result = await super().handle_query(input)
         if input.query == _METADATA_QUERY and not result.current_details:
-            result.current_details = self._steps.table([*fanout_lines(), *pending(), *map(str, waits())])
+            waiting = [*approvals.pending(), *pending(), *sagas.pending(), *self._outbound.held(), *map(str, waits())]
+            result.current_details = self._steps.table([*fanout_lines(), *waiting])
         elif input.query == _STACK_QUERY:
             # The SDK's own trace holds only the outermost frame of each task, and not the run method's.
             for wait in waits():
@@ -138,43 +140,123 @@ class _Outbound(WorkflowOutboundInterceptor):
         self._catalogue = catalogue
         self._steps = steps
         self._named: bool | None = None
+        self._carried: bool | None = None
+        self._control = FlowControl()
         self.own_types: list[type] | None = None
         self._counts: Counter[str] = Counter()
         self._given: Counter[str] = Counter()
 
+    def held(self) -> list[str]:
+        """Return what flow control holds back."""
+        held = self._control.held
+        return [f"{held:,} more {'step waits' if held == 1 else 'steps wait'} for a turn"] if held else []
+
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
-        with self._prepared(input):
-            handle = self.next.start_activity(input)
-        self._steps.started(handle, "activity", input.activity, input.summary, input.activity_id)
-        return handle
+        return self._start("activity", input)
 
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
-        token = faithful.stays_here.set(True)
-        try:
-            with self._prepared(input):
-                handle = self.next.start_local_activity(input)
-        finally:
-            faithful.stays_here.reset(token)
-        self._steps.started(handle, "local_activity", input.activity, input.summary)
+        return self._start("local_activity", input)
+
+    def _start(
+        self, command: Command, input: StartActivityInput | StartLocalActivityInput
+    ) -> workflow.ActivityHandle[Any]:
+        step = self._prepared(input)
+        flow = self._flow()
+        if flow is None:
+            handle = self._schedule(input, step)
+        else:
+            activity = self._send(flow, command, input, step) if flow.enter(command) else None
+            carrying = self._carry(flow, command, input, step, activity)
+            handle = CarriedStep(carrying, f"step: {input.activity}", activity)
+            step.handle = handle
+        self._steps.started(
+            handle, command, input.activity, input.summary, input.activity_id if command == "activity" else None
+        )
         return handle
+
+    async def _carry(
+        self,
+        flow: FlowControl,
+        command: Command,
+        input: StartActivityInput | StartLocalActivityInput,
+        step: _Call,
+        activity: workflow.ActivityHandle[Any] | None,
+    ) -> Any:
+        """Carry a step through to its result."""
+        assert step.handle is not None
+        step.handle.begun = True
+        if activity is None:
+            await flow.turn(command)
+            activity = self._send(flow, command, input, step)
+        result = await activity
+        if command == "activity":
+            flow.check_size()
+        return result
+
+    def _send(
+        self, flow: FlowControl, command: Command, input: StartActivityInput | StartLocalActivityInput, step: _Call
+    ) -> workflow.ActivityHandle[Any]:
+        """Schedule a step that has its turn, and let the next one have it when this one has ended."""
+        with _leaving(flow, command):
+            activity = self._schedule(input, step)
+        activity.add_done_callback(lambda ended: flow.left(command, None if _failed(ended) else ended.result()))
+        return activity
+
+    def _schedule(
+        self, input: StartActivityInput | StartLocalActivityInput, step: _Call
+    ) -> workflow.ActivityHandle[Any]:
+        """Give the command to the server, or raise what is wrong with its arguments."""
+        with self._checked(step.callee, step.names, input.args):
+            if isinstance(input, StartActivityInput):
+                return self.next.start_activity(input)
+            token = faithful.stays_here.set(True)
+            try:
+                return self.next.start_local_activity(input)
+            finally:
+                faithful.stays_here.reset(token)
+
+    def _flow(self) -> FlowControl | None:
+        """Return what holds this run's commands back; None if the run began before there was such a thing."""
+        if self._carried is None:
+            self._carried = has(Feature.CARRIED_STEPS)
+        return self._control if self._carried else None
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:
         callee = f"Workflow {input.workflow!r} is not started"
         self._check(callee, (), input.args, input.arg_types)
         if input.static_summary is None:
             input.static_summary = summarize(input.args)
-        with self._checked(callee, (), input.args):
-            handle = await self.next.start_child_workflow(input)
+
+        async def start() -> workflow.ChildWorkflowHandle[Any, Any]:
+            with self._checked(callee, (), input.args):
+                return await self.next.start_child_workflow(input)
+
+        flow = self._flow()
+        if flow is None:
+            handle = await start()
+        else:
+            handle = await _in_turn(flow, "child_workflow", start())
+            handle.add_done_callback(lambda _: flow.left("child_workflow"))
         self._steps.started(handle, "child_workflow", input.workflow, input.static_summary)
         return handle
 
     async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:
-        with self._checked(f"Signal {input.signal!r} is not sent", (), ()):
-            await self.next.signal_child_workflow(input)
+        await self._signal(input.signal, self.next.signal_child_workflow(input))
 
     async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:
-        with self._checked(f"Signal {input.signal!r} is not sent", (), ()):
-            await self.next.signal_external_workflow(input)
+        await self._signal(input.signal, self.next.signal_external_workflow(input))
+
+    async def _signal(self, name: str, sending: Coroutine[Any, Any, None]) -> None:
+        async def send() -> None:
+            with self._checked(f"Signal {name!r} is not sent", (), ()):
+                await sending
+
+        flow = self._flow()
+        if flow is None:
+            await send()
+        else:
+            await _in_turn(flow, "signal", send())
+            flow.left("signal")
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
         callee = "The continued run is not started"
@@ -192,13 +274,16 @@ class _Outbound(WorkflowOutboundInterceptor):
     @contextlib.contextmanager
     def _checked(self, callee: str, names: tuple[str, ...], args: Sequence[Any]) -> Generator[None]:
         """Name what the converter refuses. It need not look again at arguments that were checked."""
+        token = faithful.meter.set(self._control.meter)
         try:
             with faithful.accepted(args):
                 yield
         except PayloadError as error:
             raise unsendable(callee, names, error) from None
+        finally:
+            faithful.meter.reset(token)
 
-    def _prepared(self, input: StartActivityInput | StartLocalActivityInput) -> AbstractContextManager[None]:
+    def _prepared(self, input: StartActivityInput | StartLocalActivityInput) -> _Call:
         """Complete a call from its system's policy, or refuse it here, where the workflow's author sees it."""
         name = input.activity
         batch = batch_of(name, input.args)
@@ -228,7 +313,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         if step is not None:
             header = Payload(metadata={"encoding": b"json/plain"}, data=step.model_dump_json().encode())
             input.headers = {**input.headers, STEP_HEADER: header}
-        return self._checked(callee, names, input.args)
+        return _Call(callee, names)
 
     def _activity_id(self, name: str, given: str | None) -> str | None:
         """Return a deterministic id, `name-n` for the nth call of an activity type, for a run that began with those.
@@ -240,7 +325,7 @@ class _Outbound(WorkflowOutboundInterceptor):
             self._given[given] += 1
             return given
         if self._named is None:
-            self._named = _steps_are_named()
+            self._named = has(Feature.NAMED_STEPS)
         if not self._named:
             return None
         while True:
@@ -262,17 +347,40 @@ class _Outbound(WorkflowOutboundInterceptor):
         return Step(run_id=info.original_execution_run_id if reset else None, repetition=repetition)
 
 
-def _steps_are_named() -> bool:
-    """Return whether this run's history has named activity ids, or none yet.
+@dataclasses.dataclass
+class _Call:
+    """A call that was prepared: how errors name it, and the handle that the workflow has of it."""
 
-    The plugin's workflow runner keeps that in a flag. Under another runner a patch does: histories from before the
-    plugin hold no marker of it, and their replay answers no.
-    """
-    external = cast("Mapping[str, Callable[[], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]
-    flag = external.get(NAMED_STEPS_FUNCTION)
-    if flag is not None and flag():
-        return True
-    return workflow.patched(ACTIVITY_ID_PATCH)
+    callee: str
+    names: tuple[str, ...]
+    handle: CarriedStep | None = None
+
+
+def _failed(task: asyncio.Future[Any]) -> bool:
+    """Whether a task that has ended has no result."""
+    return task.cancelled() or task.exception() is not None
+
+
+@contextlib.contextmanager
+def _leaving(flow: FlowControl, command: Command) -> Generator[None]:
+    """Count a command as closed if it cannot be sent after all."""
+    try:
+        yield
+    except BaseException:
+        flow.left(command)
+        raise
+
+
+async def _in_turn(flow: FlowControl, command: Command, sending: Coroutine[Any, Any, T]) -> T:
+    """Send something when it is its turn. Whoever waits for its end counts it as closed, if it could be sent."""
+    try:
+        if not flow.enter(command):
+            await flow.turn(command)
+    except BaseException:
+        sending.close()
+        raise
+    with _leaving(flow, command):
+        return await sending
 
 
 class _ActivityInbound(ActivityInboundInterceptor):
@@ -298,6 +406,12 @@ class _ActivityInbound(ActivityInboundInterceptor):
                     f"The result of activity {activity.info().activity_type!r}",
                     result,
                     getattr(definition, "ret_type", None),
+                )
+            if activity.info().is_local and (size := size_of(result)) > LOCAL_RESULT_LIMIT:
+                raise PayloadError(
+                    f"The result of local activity {activity.info().activity_type!r} is {size:,} bytes, and one of a "
+                    f"local activity may be {LOCAL_RESULT_LIMIT:,}: all that end in one workflow task are recorded in "
+                    "one request. Call it with execute_activity, or store an object and return a reference to it"
                 )
             return result
         except (Exception, BaseExceptionGroup) as error:

@@ -1,0 +1,156 @@
+"""What hangs or dies in plain Temporal: under Segue it completes, or fails at once and says what to do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+from temporalio.worker import Worker
+from tests.limits.wide import Wide, WideLeaf, WideResult, WideSink, press_block, press_leaf
+
+from segue.activities import PayloadError
+from segue.workers.run import defaults
+
+WORKFLOWS: list[type] = [Wide, WideLeaf, WideSink, WideResult]
+ACTIVITIES: list[Callable[..., Any]] = [press_leaf, press_block]
+
+
+def worker(client: Client, queue: str) -> Worker:
+    return Worker(client, task_queue=queue, workflows=WORKFLOWS, activities=ACTIVITIES, **defaults())
+
+
+async def start(client: Client, queue: str, *args: Any) -> WorkflowHandle[Any, int]:
+    return await client.start_workflow(Wide.run, args=args, id=f"wide-{uuid.uuid4()}", task_queue=queue)
+
+
+async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """Return why workflow tasks failed, but for those that the server ends to let more than 100 buffered events in."""
+    found: list[str] = []
+    async for event in handle.fetch_history_events():
+        failed = event.workflow_task_failed_event_attributes
+        if failed.ByteSize() and failed.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND:
+            found.append(f"{WorkflowTaskFailedCause.Name(failed.cause)}: {failed.failure.message}")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "count", "size"),
+    [
+        ("activities", 2_001, 0),
+        ("activities", 50, 100_000),
+        ("activities", 1_000, 5_000),
+        ("local activities", 3_000, 0),
+        ("local activities", 40, 100_000),
+        ("children", 300, 0),
+        ("signals", 2_001, 0),
+        ("signals", 50, 100_000),
+    ],
+)
+async def test_a_naive_gather_completes(client: Client, what: str, count: int, size: int) -> None:
+    """However many calls are gathered, and however large: all are made, and no workflow task fails."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        if what == "signals":
+            handle = await client.start_workflow(
+                WideSink.run, count, id=(id := f"wide-{uuid.uuid4()}") + "-sink", task_queue=queue
+            )
+            parent = await client.start_workflow(Wide.run, args=[what, count, size], id=id, task_queue=queue)
+            await parent.result()
+            assert await handle.result() == count
+        else:
+            parent = await start(client, queue, what, count, size)
+            assert await parent.result() == sum(range(count))
+    assert await failed_tasks(parent) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "count", "size"), [("results", 30, 1_000_000), ("local results", 5, 1_000_000)])
+async def test_large_results_that_fit_are_carried(client: Client, what: str, count: int, size: int) -> None:
+    """Results near the limit of one call arrive, as many as a history holds."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        handle = await start(client, queue, what, count, size)
+        assert await handle.result() == count * size
+    assert await failed_tasks(handle) == []
+
+
+async def error_of(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    error: BaseException | None = failed.value.cause
+    while isinstance(error, (ActivityError, ChildWorkflowError)):
+        error = error.cause
+    assert isinstance(error, ApplicationError)
+    return error
+
+
+async def test_more_steps_than_a_history_holds_fail_at_once(client: Client) -> None:
+    """Twenty thousand activities would end at the server's limit, hours later: the run fails before any is made."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        handle = await start(client, queue, "activities", 20_000, 0)
+        error = await error_of(handle)
+    assert (error.type, error.message) == (
+        "HistoryFull",
+        "This run's history holds 3 events and 16,666 steps are to be added, which is more than the 51,200 events at "
+        "which Temporal ends a run. Use fan_out, which spreads them over child workflows, or continue as new when "
+        "workflow.info().is_continue_as_new_suggested()",
+    )
+    assert await failed_tasks(handle) == []
+
+
+@pytest.mark.slow
+async def test_results_that_a_history_does_not_hold_fail_the_run(client: Client) -> None:
+    """Sixty results of a megabyte would end the run at fifty: it fails when the first of them have shown it."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        handle = await start(client, queue, "results", 60, 1_000_000)
+        error = await error_of(handle)
+    assert error.type == "HistoryFull"
+    assert error.message.startswith("This run's history holds ")
+    assert error.message.endswith(
+        " are still to come: Temporal ends a run at 50 MB. Let the steps store their results as objects and return "
+        "references, or spread them over child workflows with fan_out"
+    )
+
+
+async def test_a_local_result_that_is_too_large(client: Client) -> None:
+    """A local activity's result over a megabyte fails its step, and says what to call instead."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        error = await error_of(await start(client, queue, "local results", 1, 1_100_000))
+    assert (error.type, error.message) == (
+        "PayloadError",
+        "The result of local activity 'press_block' is 1,100,002 bytes, and one of a local activity may be 1,048,576: "
+        "all that end in one workflow task are recorded in one request. Call it with execute_activity, or store an "
+        "object and return a reference to it",
+    )
+
+
+TOO_LARGE = 2_100_000
+
+
+async def test_an_argument_a_result_and_an_input_that_are_too_large(client: Client) -> None:
+    """What is over the limit of one call is refused where it is sent, and named."""
+    queue = f"wide-{uuid.uuid4()}"
+    advice = "and one call carries at most 2,097,152: store it as an object and send a reference to it"
+    async with worker(client, queue):
+        argument = await error_of(await start(client, queue, "activities", 1, TOO_LARGE))
+        result = await error_of(await start(client, queue, "results", 1, TOO_LARGE))
+        own: Any = await client.start_workflow(WideResult.run, TOO_LARGE, id=str(uuid.uuid4()), task_queue=queue)
+        own = await error_of(own)
+        with pytest.raises(PayloadError) as refused:
+            await client.start_workflow("Wide", "x" * TOO_LARGE, id=str(uuid.uuid4()), task_queue=queue)
+    told = "the value is 2,100,037 bytes"
+    assert [error.message for error in (argument, result, own, refused.value)] == [
+        f"Activity 'press_leaf' is not started: argument 2 'filling': {told} of 2,100,073 together, {advice}",
+        f"The result of activity 'press_block': {told}, {advice}",
+        f"The result of workflow 'WideResult': {told}, {advice}",
+        f"Workflow 'Wide' is not started: argument 1: {told}, {advice}",
+    ]

@@ -1,0 +1,53 @@
+"""What this version does in a run that an earlier one, or plain Temporal, did otherwise: told by the run's own history.
+
+    if has(Feature.CARRIED_STEPS): ...
+
+A replay must do what the run did. The plugin's workflow runner keeps a flag with the first workflow task in which a
+run is asked for a feature; a history without the flag replays without the feature, and its run goes on without it to
+its end. Under another runner a patch does the same, and costs an event.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+from temporalio import workflow
+
+__all__ = ["FLAG_FUNCTION", "Feature", "has"]
+
+FLAG_FUNCTION: Final = "segue_flag"
+"""External function by which the plugin's workflow runner tells whether a run has a feature, given its number."""
+
+
+class Feature(enum.IntEnum):
+    """What a run may have. The number is its flag; the SDK's own flags are small numbers, these are far from them."""
+
+    NAMED_STEPS = 0x5E61E001
+    """Its activities have ids of the form `name-n`."""
+    CARRIED_STEPS = 0x5E61E002
+    """Its steps are held back below the server's limits, and may park and pause."""
+    INDEXED_WAITS = 0x5E61E003
+    """What it waits for is in a search attribute: its first such wait began where the namespace had it."""
+
+    @property
+    def patch(self) -> str:
+        """Id of the patch that stands for it under another runner."""
+        return _PATCHES[self]
+
+
+_PATCHES: Final = {
+    Feature.NAMED_STEPS: "segue.activity-id",
+    Feature.CARRIED_STEPS: "segue.carried-steps",
+    Feature.INDEXED_WAITS: "segue.indexed-waits",
+}
+
+
+def has(feature: Feature) -> bool:
+    """Return whether this run has a feature. A run that is not replaying gets it by asking; ask at one place only."""
+    external = cast("Mapping[str, Callable[[int], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]
+    flag = external.get(FLAG_FUNCTION)
+    if flag is not None and flag(feature):
+        return True
+    return workflow.patched(feature.patch)
