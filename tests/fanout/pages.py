@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import Capacity, Policy, Retryable, System, Terminal, idempotency_key
-    from segue.workflows import Batch, Failure, FanOutFailed, fan_out
+    from segue.workflows import Batch, Failure, FanOutFailed, InvalidFanOut, fan_out
 
 press = System(
     "fanout-test-press",
@@ -116,6 +117,11 @@ async def large(page: int) -> str:
     return "x" * 300_000
 
 
+@press.activity
+async def large_page(page: str) -> int:
+    return len(page)
+
+
 @narrow.activity
 async def narrow_step(page: int, test: str) -> int:
     noted = seen[test]
@@ -128,6 +134,20 @@ async def narrow_step(page: int, test: str) -> int:
 
 @metered.activity
 async def metered_step(page: int) -> int:
+    return page
+
+
+@press.activity
+async def slow(page: int) -> int:
+    """Takes too long, but for its first page."""
+    await asyncio.sleep(0 if page == 0 else 30)
+    return page
+
+
+@press.activity
+def slow_in_thread(page: int) -> int:
+    """The same in a thread."""
+    time.sleep(0 if page == 0 else 2)
     return page
 
 
@@ -173,12 +193,19 @@ class Print:
                 outcome = await fan_out(print_page, [Page(number) for number in numbers], edition.test, **options)
             elif edition.fn in ("double", "refuse", "large", "metered_step"):
                 outcome = await fan_out(SIMPLE[edition.fn], numbers, **options)
+            elif edition.fn.startswith("slow"):
+                once: RetryPolicy = RetryPolicy(maximum_attempts=1)
+                timeout = timedelta(milliseconds=300)
+                fn = SIMPLE[edition.fn]
+                outcome = await fan_out(fn, numbers, start_to_close_timeout=timeout, retry_policy=once, **options)
             elif edition.fn == "undeclared":
                 outcome = await fan_out(undeclared, numbers, start_to_close_timeout=timedelta(seconds=5), **options)
             else:
                 outcome = await fan_out(SIMPLE[edition.fn], numbers, edition.test, **options)
         except FanOutFailed as error:
             return Ended([], list(error.failures), error.message)
+        if edition.fn == "large":
+            return Ended([len(text) for text in outcome], [])
         if edition.tolerate is None:
             return Ended(outcome, [])
         return Ended(outcome.results, list(outcome.failures))
@@ -192,6 +219,52 @@ SIMPLE: dict[str, Callable[..., Any]] = {
     "print_in_thread": print_in_thread,
     "hold": hold,
     "narrow_step": narrow_step,
+    "slow": slow,
+    "slow_in_thread": slow_in_thread,
 }
-WORKFLOWS: list[type] = [Print]
-ACTIVITIES: list[Callable[..., Any]] = [print_page, undeclared, *SIMPLE.values()]
+
+
+class Unknown:
+    """What no converter knows."""
+
+
+@workflow.defn
+class Refused:
+    """Calls fan_out in every way that is refused, and returns what it is told."""
+
+    @workflow.run
+    async def run(self) -> list[str]:
+        calls: list[tuple[Any, Any, tuple[Any, ...], dict[str, Any]]] = [
+            (len, [1], (), {}),
+            ("double", [1], (), {}),
+            (double, {1, 2}, (), {}),
+            (double, "12", (), {}),
+            (double, iter([1]), (), {}),
+            (double, [1], (), {"concurrency": 0}),
+            (double, [1], (), {"concurrency": True}),
+            (double, [1], (), {"batch": 0}),
+            (double, [1], (), {"batch": Batch(10, size_bytes=2_000_000)}),
+            (double, [1], (), {"tolerate": -1}),
+            (double, [1], (), {"tolerate": 1.5}),
+            (double, [1], (), {"tolerate": float("nan")}),
+            (double, [1, 2, "three"], (), {}),
+            (double, [1], ("too many",), {}),
+            (print_page, [Page(1)], (), {}),
+            (print_page, [Page(1), Page(2)], (3,), {"batch": 2}),
+            (double, [1], (), {"start_to_close_timeout": 5}),
+            (double, [1], (), {"activity_id": "mine"}),
+            (hold, [1, Unknown()], ("test",), {"batch": 2}),
+            (large_page, ["x", "x" * 2_000_000], (), {"batch": 2}),
+            (large_page, ["x" * 1_000_000] * 21, (), {}),
+        ]
+        told: list[str] = []
+        for fn, items, args, options in calls:
+            try:
+                await fan_out(fn, items, *args, **options)
+            except InvalidFanOut as error:
+                told.append(error.message)
+        return told
+
+
+WORKFLOWS: list[type] = [Print, Refused]
+ACTIVITIES: list[Callable[..., Any]] = [print_page, undeclared, large_page, *SIMPLE.values()]

@@ -76,6 +76,8 @@ class Running:
         self._lock = threading.Lock()
         self._waiting: list[Item] = []
         self._running: dict[int, Item] = {}
+        self._runners: dict[asyncio.Task[None], Item] = {}
+        self._late: set[int] = set()
         self._halted = False
         self._results: dict[int, tuple[int, bytes]] = {}
         self._failures: dict[int, Failure] = {}
@@ -106,11 +108,12 @@ class Running:
         """Run items of an async function."""
         self._waiting = list(reversed(items))
         runners = [asyncio.create_task(self._take_turns()) for _ in range(min(concurrency, len(items)))]
+        watching = asyncio.create_task(self._watch())
         try:
             await asyncio.gather(*runners)
         finally:
-            for runner in runners:
-                runner.cancel()
+            for task in (*runners, watching):
+                task.cancel()
 
     async def run_in_threads(self, items: Sequence[Item], concurrency: int, executor: Executor | None) -> None:
         """Run items of a sync function. One that takes too long is given up, but its thread cannot be stopped."""
@@ -167,17 +170,28 @@ class Running:
     async def _take_turns(self) -> None:
         runner = asyncio.current_task()
         assert runner is not None
-        seconds = self._timeout.total_seconds()
         while (item := self._next()) is not None:
             self._enter(item=item)
+            self._runners[runner] = item
             try:
-                async with asyncio.timeout(seconds) as limit:
-                    result = await self._function(*self._arguments[item.position])
-                self._completed(item, result)
+                self._completed(item, await self._function(*self._arguments[item.position]))
             except BaseException as error:
-                if runner.cancelling():
+                if runner.cancelling() > (item.position in self._late):
                     raise
-                self._failed(item, self._too_long(item) if limit.expired() else error)
+                self._failed(item, self._too_long() if item.position in self._late else error)
+            if item.position in self._late:
+                runner.uncancel()
+
+    async def _watch(self) -> None:
+        """Cancel items that run for too long. A timer for each would cost more than most items do."""
+        seconds = self._timeout.total_seconds()
+        while True:
+            await asyncio.sleep(min(max(seconds / 20, 0.01), 1))
+            before = time.monotonic() - seconds
+            for runner, item in self._runners.items():
+                if item.started < before and item.position not in self._late and not runner.done():
+                    self._late.add(item.position)
+                    runner.cancel()
 
     def _take_turns_in_thread(self) -> None:
         while (item := self._next(tracked=True)) is not None:
@@ -262,8 +276,8 @@ class Running:
             for item in late:
                 del self._running[item.position]
         for item in late:
-            self._failed(item, self._too_long(item))
+            self._failed(item, self._too_long())
         return len(late)
 
-    def _too_long(self, item: Item) -> TimeoutError:
+    def _too_long(self) -> TimeoutError:
         return TimeoutError(f"no result within {self._timeout.total_seconds():g} s (start_to_close_timeout)")

@@ -7,6 +7,7 @@ its items. Everything happens in the order in which chunks end, and time is the 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -220,7 +221,9 @@ class Execution:
     def _retry(self, retries: Sequence[Retry]) -> None:
         now = workflow.now().timestamp()
         for retry in retries:
-            self._waiting.append((now + retry.after, Earlier(retry.index, retry.attempts, retry.since)))
+            # To the next tenth of a second, so that what fails at about the same time is sent together.
+            due = math.ceil((now + retry.after) * 10) / 10
+            self._waiting.append((due, Earlier(retry.index, retry.attempts, retry.since)))
 
     def _leave(self, chunk: Chunk, left: Sequence[int]) -> None:
         """Send items again that were not begun."""

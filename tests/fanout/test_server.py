@@ -1,0 +1,315 @@
+"""Fan-outs on a real Temporal server: results, failures, retries, batches, children, interruptions and replays."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.exceptions import CancelledError
+from temporalio.worker import Worker
+from tests.fanout.pages import ACTIVITIES, WORKFLOWS, Edition, Ended, Print, Refused, released, seen
+
+from segue.activities.settings import Settings
+from segue.client import SeguePlugin
+from segue.workers.replay import replay
+from segue.workflows import Failure
+from segue.workflows.fanout import shard
+from segue.workflows.fanout.shard import FanOutShard
+
+HISTORIES = Path(__file__).parents[1] / "histories"
+
+
+@pytest.fixture
+def test() -> Iterator[str]:
+    """A name under which the activities note what they see in this test."""
+    name = str(uuid.uuid4())
+    yield name
+    seen.pop(name, None)
+
+
+def worker(client: Client, queue: str, **options: Any) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS,
+        activities=ACTIVITIES,
+        activity_executor=ThreadPoolExecutor(20),
+        **options,
+    )
+
+
+async def start(client: Client, edition: Edition) -> WorkflowHandle[Any, Ended]:
+    return await client.start_workflow(Print.run, edition, id=edition.test, task_queue=edition.test)
+
+
+async def run(client: Client, edition: Edition) -> Ended:
+    async with worker(client, edition.test):
+        return await (await start(client, edition)).result()
+
+
+async def started(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
+    """How many activities and children of each type a run started."""
+    counts: Counter[str] = Counter()
+    async for event in handle.fetch_history_events():
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            counts[event.activity_task_scheduled_event_attributes.activity_type.name] += 1
+        if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
+            counts[event.start_child_workflow_execution_initiated_event_attributes.workflow_type.name] += 1
+        if event.HasField("timer_started_event_attributes"):
+            counts["timer"] += 1
+    return counts
+
+
+def printed(pages: int) -> list[dict[str, Any]]:
+    """What `print_page` returns for all pages that can be printed."""
+    return [
+        {"number": number, "at": "2026-01-02T03:04:05", "attempt": 2 if number % 10 == 3 else 1}
+        for number in range(pages)
+        if number % 10 != 7
+    ]
+
+
+async def test_items_are_activities_of_their_own(client: Client, test: str) -> None:
+    """Results stand in the items' order, each item is tried by itself, and a tolerated failure is told."""
+    assert await run(client, Edition(test, tolerate=2)) == Ended(
+        printed(20),
+        [Failure(7, "Terminal", "page 7 is blank"), Failure(17, "Terminal", "page 17 is blank")],
+    )
+    assert seen[test].runs == {number: 2 if number % 10 == 3 else 1 for number in range(20)}
+
+
+async def test_items_of_a_batch_are_steps_of_their_own(client: Client, test: str) -> None:
+    """In a batch each item has its own attempts, failure, id and key; only what failed once is sent again."""
+    async with worker(client, test):
+        handle = await start(client, Edition(test, batch=5, tolerate=0.1))
+        ended = await handle.result()
+
+    assert ended == Ended(
+        printed(20),
+        [Failure(7, "Terminal", "page 7 is blank", 1), Failure(17, "Terminal", "page 17 is blank", 1)],
+    )
+    assert seen[test].runs == {number: 2 if number % 10 == 3 else 1 for number in range(20)}
+    assert seen[test].ids == {f"print_page/{number}" for number in range(20)}
+    assert all(len(keys) == 1 for keys in seen[test].keys.values())
+    assert len(set.union(*seen[test].keys.values())) == 20
+    # Pages 3 and 13 failed at about the same time: they are sent again together, or one after the other.
+    assert (await started(handle))["segue.batch"] in (5, 6)
+
+
+async def test_too_many_failures_fail_it_early(client: Client, test: str) -> None:
+    """The error says how many failed, how many may, how many are done, and the first errors."""
+    assert await run(client, Edition(test, batch=10, tolerate=0.05, concurrency=1)) == Ended(
+        [],
+        [Failure(7, "Terminal", "page 7 is blank", 1), Failure(17, "Terminal", "page 17 is blank", 1)],
+        "Fan-out 'print_page' failed: 2 of 20 items failed, and 1 may, 14 are done: item 7: Terminal: page 7 is blank; "
+        "item 17: Terminal: page 17 is blank",
+    )
+
+
+async def test_attempts_are_counted_for_each_item(client: Client, test: str) -> None:
+    """An item that keeps failing is tried as often as its system's policy says, across batches."""
+    assert await run(client, Edition(test, 3, "refuse", batch=2, tolerate=3)) == Ended(
+        [], [Failure(number, "Retryable", "press is down", 3) for number in range(3)]
+    )
+
+
+@pytest.mark.parametrize("fn", ["slow", "slow_in_thread"])
+async def test_an_item_that_takes_too_long_fails_alone(client: Client, test: str, fn: str) -> None:
+    """The time limit of an attempt holds for each item of a batch, and a call's own options for all of them."""
+    assert await run(client, Edition(test, 3, fn, batch=3, tolerate=1.0)) == Ended(
+        [0],
+        [Failure(number, "TimeoutError", "no result within 0.3 s (start_to_close_timeout)", 1) for number in (1, 2)],
+    )
+
+
+async def test_sync_items_run_in_threads(client: Client, test: str) -> None:
+    """Items of a sync function run in the worker's threads, so many at once as a batch says."""
+    ended = await run(client, Edition(test, 40, "print_in_thread", batch=40, concurrency=7))
+
+    assert ended == Ended([number * 2 for number in range(40)], [])
+    assert seen[test].most == 7
+
+
+async def test_a_batch_keeps_within_the_capacity(client: Client, test: str) -> None:
+    """A slot of a system with a capacity runs one item at once, also of a batch; the queue is that of the system."""
+    ended = await run(client, Edition(test, 20, "narrow_step", batch=5))
+
+    assert ended == Ended(list(range(20)), [])
+    assert seen[test].most == 2
+
+
+async def test_a_rate_takes_no_batches(client: Client, test: str) -> None:
+    """The server counts activities, so a batch would break its system's rate: refused before any item runs."""
+    with pytest.raises(WorkflowFailureError) as failed:
+        await run(client, Edition(test, 20, "metered_step", batch=5))
+
+    assert str(failed.value.cause) == (
+        "InvalidFanOut: The system of activity 'metered_step' takes 100 steps a second, which the server keeps by "
+        "counting activities: leave batch= out, so that each item is one"
+    )
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+async def test_an_activity_without_a_system_will_do(client: Client, test: str, batch: int | None) -> None:
+    """A plain activity runs with the options of the call, as itself, whether in batches or not."""
+    assert await run(client, Edition(test, 3, "undeclared", batch=batch)) == Ended(
+        [f"page {number} by undeclared, undeclared/{number}" for number in range(3)], []
+    )
+
+
+async def test_a_batch_with_large_results_comes_in_parts(client: Client, test: str) -> None:
+    """A batch stops before its results are more than a call carries; what it left is sent again, and run once."""
+    async with worker(client, test):
+        handle = await start(client, Edition(test, 12, "large", batch=12))
+        ended = await handle.result()
+
+    assert ended == Ended([300_000] * 12, [])
+    assert (await started(handle))["segue.batch"] == 3
+
+
+async def test_wide_fan_outs_spread_over_children(client: Client, test: str) -> None:
+    """Children do the work; failures, retries and results are as without, and keys those of the calling run."""
+    async with worker(client, test):
+        handle = await start(client, Edition(test, 2010, batch=10, tolerate=0.1))
+        ended = await handle.result()
+    run_id = handle.first_execution_run_id
+
+    assert ended == Ended(
+        printed(2010), [Failure(number, "Terminal", f"page {number} is blank", 1) for number in range(7, 2010, 10)]
+    )
+    assert seen[test].runs == {number: 2 if number % 10 == 3 else 1 for number in range(2010)}
+    assert await started(handle) == {"segue.FanOut": 2}
+    assert seen[test].keys == {
+        number: {
+            hashlib.sha256("\0".join(("default", test, str(run_id), f"print_page/{number}", "")).encode()).hexdigest()[
+                :32
+            ]
+        }
+        for number in range(2010)
+    }
+
+
+async def test_single_items_spread_over_children_too(client: Client, test: str) -> None:
+    """More than a thousand items that are activities of their own go to children, 500 each."""
+    async with worker(client, test):
+        handle = await start(client, Edition(test, 1001, "double"))
+        ended = await handle.result()
+
+    assert ended == Ended([number * 2 for number in range(1001)], [])
+    assert await started(handle) == {"segue.FanOut": 3}
+
+
+async def test_a_child_continues_as_new(client: Client, test: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child whose history grows long goes on in another run, with what is done and what waits for another try."""
+    monkeypatch.setattr(shard, "_EVENTS", 150)
+    async with worker(client, test):
+        handle = await start(client, Edition(test, 2010, batch=10, tolerate=0.1, concurrency=20))
+        ended = await handle.result()
+    runs = [
+        one async for one in client.list_workflows(f"WorkflowType = 'segue.FanOut' AND WorkflowId STARTS_WITH '{test}'")
+    ]
+
+    assert ended.results == printed(2010)
+    assert len(ended.failures) == 201
+    assert seen[test].runs == {number: 2 if number % 10 == 3 else 1 for number in range(2010)}
+    assert len(runs) > 4
+
+
+async def test_too_many_failures_in_children_fail_it(client: Client, test: str) -> None:
+    """A child that has failed more items than may stops, and so do the others."""
+    ended = await run(client, Edition(test, 2010, batch=10, tolerate=20, concurrency=10))
+
+    assert ended.results == []
+    assert [failure.index for failure in ended.failures] == [7, 17, 27, 37, 47]
+    assert sum(seen[test].runs.values()) < 2010
+
+
+async def test_a_cancelled_fan_out_cancels_its_items(client: Client, test: str) -> None:
+    """A cancelled run cancels the items under way, in batches too, and starts no other."""
+    async with worker(client, test):
+        handle = await start(client, Edition(test, 40, "hold", batch=10, concurrency=20))
+        while seen[test].runs.total() < 20:
+            await asyncio.sleep(0.02)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
+    assert set(seen[test].runs) == set(range(20))
+
+
+async def test_progress_is_shown(client: Client, test: str) -> None:
+    """The current details have one line for the fan-out, and a query tells its numbers."""
+    async with worker(client, test):
+        handle = await start(client, Edition(test, 21, "hold", batch=1, concurrency=20))
+        while (await handle.query("segue_fan_out"))[0]["done"] < 19:
+            await asyncio.sleep(0.05)
+        shown = await handle.query("segue_fan_out")
+        details = (await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)).current_details
+        released.add(test)
+        await handle.result()
+
+    assert shown == [{"name": "hold", "total": 21, "done": 19, "failed": 0}]
+    assert "| ⏳ | fan_out hold: 19 of 21 done | | |" in details.split("\n")
+
+
+async def test_what_cannot_run_is_refused_before_anything_starts(client: Client, test: str) -> None:
+    """Each wrong call is told what is wrong with it, and with which item; no activity is scheduled."""
+    async with worker(client, test):
+        handle = await client.start_workflow(Refused.run, id=test, task_queue=test)
+        told = await handle.result()
+
+    assert told == [
+        "fan_out needs an activity, not len: declare it with @system.activity or @activity.defn",
+        "fan_out needs an activity, not 'double': declare it with @system.activity or @activity.defn",
+        "fan_out of 'double' needs a sequence of items, not a set: give a list, in an order that a replay finds again",
+        "fan_out of 'double' needs a sequence of items, not a str: give a list, in an order that a replay finds again",
+        "fan_out of 'double' needs a sequence of items, not a list_iterator: give a list, in an order that a replay "
+        "finds again",
+        "fan_out of 'double': concurrency must be a whole number from 1, not 0",
+        "fan_out of 'double': concurrency must be a whole number from 1, not True",
+        "fan_out of 'double': batch must be a whole number from 1, or a Batch, not 0",
+        "fan_out of 'double': batch.size_bytes must be at most 1,500,000, for one call carries 2 MiB",
+        "fan_out of 'double': tolerate must be a number of items, as 3, or a share from 0.0 to 1.0, not -1",
+        "fan_out of 'double': tolerate must be a number of items, as 3, or a share from 0.0 to 1.0, not 1.5",
+        "fan_out of 'double': tolerate must be a number of items, as 3, or a share from 0.0 to 1.0, not nan",
+        "fan_out of 'double': item 2: int is not valid: (value): Input should be a valid integer, unable to parse "
+        "string as an integer",
+        "fan_out of 'double': it takes 1 arguments, and these are 2 with the item",
+        "fan_out of 'print_page': it takes 2 arguments, and these are 1 with the item",
+        "fan_out of 'print_page': argument 2 'test': str is not valid: (value): Input should be a valid string",
+        "fan_out of 'double': start_to_close_timeout must be a timedelta, not 5",
+        "fan_out of 'double' has no option 'activity_id': it has task_queue, start_to_close_timeout, "
+        "schedule_to_close_timeout, schedule_to_start_timeout, heartbeat_timeout, retry_policy",
+        "fan_out of 'hold': item 1: the value is a tests.fanout.pages.Unknown, which has no JSON form",
+        "Item 1 is 2,000,004 bytes, and one call carries at most 1,900,000: store it as an object and pass a reference "
+        "to it",
+        "The 21 items are 21,000,084 bytes together, and a run's history has room for about 20,971,520 of them beside "
+        "the results: pass references to objects that hold them",
+    ]
+    assert await started(handle) == {}
+
+
+async def test_recorded_fan_outs_replay() -> None:
+    """Histories recorded with the first version of fan-outs replay with this one, whole and cut half-way."""
+    recorded = [
+        WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.glob("fanout_*.json"))
+    ]
+    cut = [
+        WorkflowHistory(history.workflow_id, history.events[:length])
+        for history in recorded
+        for length in range(3, len(history.events) + 1)
+        if history.events[length - 1].HasField("workflow_task_completed_event_attributes")
+    ]
+    assert len(recorded) == 6
+    plugin = SeguePlugin(settings=Settings())
+    assert await replay([*recorded, *cut], [*WORKFLOWS, FanOutShard], plugin) == len(recorded) + len(cut)
