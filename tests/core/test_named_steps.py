@@ -8,12 +8,13 @@ import pytest
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHistory
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import System
     from segue.activities.settings import Settings
     from segue.client import SeguePlugin
+    from segue.workers import replay
 
 desk = System("named-steps-test")
 
@@ -59,8 +60,7 @@ def _names(history: WorkflowHistory) -> set[str]:
 
 
 async def _replay(history: WorkflowHistory, **options: object) -> None:
-    replayer = Replayer(workflows=[SignTwice], plugins=[SeguePlugin(settings=Settings())], **options)  # type: ignore[arg-type]
-    await replayer.replay_workflow(history)
+    assert await replay([history], [SignTwice], SeguePlugin(settings=Settings()), **options) == 1
 
 
 async def test_a_flag_in_the_history_costs_no_event(client: Client) -> None:

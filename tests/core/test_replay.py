@@ -33,13 +33,20 @@ def replayer(settings: Settings | None = None, workflows: Sequence[type] = repla
 async def replay(histories: list[WorkflowHistory], with_: Replayer) -> None:
     """Replay, and raise what the first history that does not fit raises, with its length."""
 
-    async def each() -> AsyncIterator[WorkflowHistory]:
+    async def each(histories: list[WorkflowHistory]) -> AsyncIterator[WorkflowHistory]:
         for history in histories:
             yield history
 
-    async with with_.workflow_replay_iterator(each()) as results:
-        async for result in results:
-            assert result.replay_failure is None, (len(result.history.events), result.replay_failure)
+    while histories:
+        interrupted: list[WorkflowHistory] = []
+        async with with_.workflow_replay_iterator(each(histories)) as results:
+            async for result in results:
+                # The SDK takes what a busy machine leaves waiting for two seconds for a deadlock.
+                if "[TMPRL1101]" in str(result.replay_failure):
+                    interrupted.append(result.history)
+                else:
+                    assert result.replay_failure is None, (len(result.history.events), result.replay_failure)
+        histories = interrupted
 
 
 def half_finished(history: WorkflowHistory) -> list[WorkflowHistory]:

@@ -29,9 +29,10 @@ from examples.order_to_cash.workflows import FulfilOrder
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Worker
 from tests.examples.fulfilment import ACTIVITIES, order, systems, with_timeouts
 
+from segue import workers
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 
@@ -470,8 +471,8 @@ def test_histories_are_recorded() -> None:
 
 async def replay(recorded: dict[str, Any], settings: Settings) -> None:
     """Replay a history with the plugin; raises if the workflow does not fit it."""
-    replayer = Replayer(workflows=[FulfilOrder], plugins=[SeguePlugin(settings=settings)])
-    await replayer.replay_workflow(WorkflowHistory.from_json("order", recorded))
+    history = WorkflowHistory.from_json("order", recorded)
+    assert await workers.replay([history], [FulfilOrder], SeguePlugin(settings=settings)) == 1
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from segue.client import SeguePlugin
 
 __all__ = ["ReplayError", "ReplayFailure", "replay"]
+
+# The SDK interrupts a workflow task after two seconds, as a deadlock. On a busy machine it interrupts one that is none,
+# which says nothing of its history; what is interrupted every time is told.
+_INTERRUPTED: Final = "[TMPRL1101]"
+_TRIES: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,8 +125,7 @@ async def _replayed(
         names = ", ".join(sorted(name for name in known.values() if name is not None)) or "none"
         message = f"its type is not among the workflows given, which are {names}"
         return ReplayFailure(source=source, workflow_type=kind, message=message)
-    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-    if (error := result.replay_failure) is None:
+    if (error := await _failure(replayer, history)) is None:
         return None
     event = await _parting(replayer, history)
     return ReplayFailure(
@@ -132,6 +136,16 @@ async def _replayed(
         event_type=_event_type(event),
         error=error,
     )
+
+
+async def _failure(replayer: Replayer, history: WorkflowHistory) -> Exception | None:
+    """Return why a history does not replay; None if it does."""
+    failure: Exception | None = None
+    for _ in range(_TRIES):
+        failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+        if failure is None or _INTERRUPTED not in str(failure):
+            break
+    return failure
 
 
 async def _parting(replayer: Replayer, history: WorkflowHistory) -> HistoryEvent:
@@ -145,7 +159,7 @@ async def _parting(replayer: Replayer, history: WorkflowHistory) -> HistoryEvent
     while low < high:
         middle = (low + high) // 2
         shorter = WorkflowHistory(history.workflow_id, history.events[: middle + 1])
-        if (await replayer.replay_workflow(shorter, raise_on_replay_failure=False)).replay_failure is None:
+        if await _failure(replayer, shorter) is None:
             low = middle + 1
         else:
             high = middle
