@@ -273,11 +273,12 @@ async def test_some_errors_end_the_race(client: Client) -> None:
 
 
 async def test_a_loser_that_cannot_be_undone_is_an_error(client: Client) -> None:
-    """That the winner's result is there is no reason to keep silent about what the loser left behind."""
+    """What a loser left behind is told, and the winner, whose result is not returned then, is undone as well."""
     parcel = new(bike="slow", post="deaf")
 
     assert (await run(client, FirstSuccess.run, parcel, True))[0] == [
-        "first_success: 1 of 1 compensation failed: recall_courier • post: Terminal: the post returns nothing",
+        "first_success: 1 of 2 compensations failed: recall_courier • post: Terminal: the post returns nothing. "
+        "Done: 'recall_courier • van'",
         "None",
     ]
 

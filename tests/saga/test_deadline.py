@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from tests.conftest import temporal_binary
 from tests.saga.test_saga import failure, worker
-from tests.saga.trips import Travel, Trip, Waiting, effects
+from tests.saga.trips import Overdue, Travel, Trip, Waiting, effects
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
@@ -55,6 +55,17 @@ async def test_a_deadline_undoes_the_block(skipping: WorkflowEnvironment, swallo
     [timer] = [event for event in events if event.HasField("timer_started_event_attributes")]
     assert timer.user_metadata.summary.data == b'"deadline of saga"'
     assert events[-1].event_time.ToDatetime() - events[0].event_time.ToDatetime() >= MONTH
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_deadline_that_passes_during_an_inner_saga(skipping: WorkflowEnvironment) -> None:
+    """It does not stop what is being undone, comes right after, and leaves no cancellation behind."""
+    queue = str(uuid.uuid4())
+    trip = Trip(queue, deadline=timedelta(minutes=10))
+    async with worker(skipping.client, queue, max_cached_workflows=0):
+        told = await skipping.client.execute_workflow(Overdue.run, trip, id=queue, task_queue=queue)
+
+    assert told == ["outer", "Saga 'outer' did not end within 0:10:00"]
 
 
 @pytest.mark.parametrize("name", ["run_timeout", "execution_timeout"])

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import Policy, System, Terminal
-    from segue.workflows import CompensationFailed, Saga, call
+    from segue.workflows import CompensationFailed, DeadlineExceeded, Saga, call
     from segue.workflows.options import UndeclaredActivity
 
 agency = System("saga-test-agency", policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1))
@@ -99,6 +99,15 @@ class Travel:
 
 
 @workflow.defn
+class Party:
+    """Travels as a child."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> str:
+        return await workflow.execute_child_workflow(Travel.run, trip, id=f"{trip.id}/travel")
+
+
+@workflow.defn
 class Guarded:
     """A workflow that catches what its saga raises, and tells what became of it."""
 
@@ -173,24 +182,38 @@ class Waiting:
 
 @workflow.defn
 class Interrupted:
-    """Cancels itself once more while it is undone, and goes on when it has caught the error."""
+    """Is cancelled while it is undone."""
 
     @workflow.run
     async def run(self, trip: Trip) -> list[str]:
         me = asyncio.current_task()
         assert me is not None
-        told: list[str] = []
         try:
             async with Saga() as saga:
                 saga.compensate(unbook_part, trip, "hotel")
                 saga.compensate(me.cancel)
                 raise ApplicationError("on purpose")
-        except ApplicationError as error:
-            told.append(error.message)
+        except asyncio.CancelledError as error:
+            return [str(error.__cause__)]
+        return []
+
+
+@workflow.defn
+class Overdue:
+    """Its outer saga's deadline passes while the inner one is undone; afterwards the run goes on."""
+
+    @workflow.run
+    async def run(self, trip: Trip) -> list[str]:
+        told: list[str] = []
         try:
-            await workflow.sleep(timedelta(hours=1))
-        except asyncio.CancelledError:
-            told.append("cancelled afterwards")
+            async with Saga("outer", deadline=trip.deadline) as outer:
+                outer.compensate(told.append, "outer")
+                async with Saga("inner") as inner:
+                    inner.compensate(workflow.sleep, timedelta(hours=1))
+                    raise ApplicationError("on purpose")
+        except DeadlineExceeded as error:
+            told.append(error.message)
+        await workflow.sleep(timedelta(hours=1))
         return told
 
 
@@ -211,5 +234,5 @@ class Unfit:
         return "away"
 
 
-WORKFLOWS: list[type] = [Travel, Guarded, Mixed, Unbook, Waiting, Interrupted, Unfit]
+WORKFLOWS: list[type] = [Travel, Party, Guarded, Mixed, Unbook, Waiting, Interrupted, Overdue, Unfit]
 ACTIVITIES: list[Callable[..., Any]] = [book_part, unbook_part, pay_for, repay, depart]

@@ -18,12 +18,15 @@ from temporalio import workflow
 from segue.activities.errors import leaves
 from segue.workflows.options import UndeclaredActivity
 
-__all__ = ["begin", "is_evicted", "is_of_the_worker", "settle", "shielded"]
+__all__ = ["ENDS", "begin", "is_evicted", "is_of_the_worker", "settle", "shielded"]
 
 R = TypeVar("R")
 
 # They fail the workflow task, and the run goes on as soon as a worker has the right code.
 _OF_THE_WORKER: Final = (workflow.NondeterminismError, workflow.ReadOnlyContextError, UndeclaredActivity)
+
+ENDS: Final = (Exception, asyncio.CancelledError, workflow.ContinueAsNewError)
+"""What a run's own code ends with. All else is the end of the process, or of the run's place in its memory."""
 
 # Turns of the event loop in which a result that has arrived gets from the SDK's future to the task that awaits it.
 _TURNS: Final = 20
@@ -57,35 +60,33 @@ def begin(work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
 
 
 async def shielded(work: Coroutine[Any, Any, R]) -> R:
-    """Await work to its end, and return its result. A cancellation meanwhile comes at the next `await` after it."""
+    """Await work to its end, and return its result. Who cancels meanwhile has their way when it has ended.
+
+    Raises:
+        CancelledError: The caller was cancelled meanwhile. What the work itself raises goes before that.
+    """
     task = begin(work)
-    caller = asyncio.current_task()
-    assert caller is not None
-    interrupted = False
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await workflow.wait([task])
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if is_evicted():
                 raise
-            interrupted = True
-            caller.uncancel()
-    if interrupted:
-        caller.cancel()
-    return task.result()
+            cancelled = error
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result
 
 
 async def settle(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Cancel tasks, and return when each has ended: cancelled, or with a result that came before the cancellation."""
-
-    async def settled() -> None:
-        # A task that is cancelled in the turn in which its step's result arrives would lose it.
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
-        left = [task for task in tasks if not task.done()]
-        for task in left:
-            task.cancel()
-        if left:
-            await workflow.wait(left)
-
-    await shielded(settled())
+    # A task that is cancelled in the turn in which its step's result arrives would lose it.
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    left = [task for task in tasks if not task.done()]
+    for task in left:
+        task.cancel()
+    if left:
+        await workflow.wait(left)

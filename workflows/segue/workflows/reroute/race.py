@@ -21,7 +21,7 @@ from temporalio.workflow import ActivityCancellationType
 
 from segue.activities.errors import Terminal
 from segue.workflows.calls import Call, execute, written
-from segue.workflows.interruption import begin, is_evicted, is_of_the_worker, settle, shielded
+from segue.workflows.interruption import ENDS, begin, is_evicted, is_of_the_worker, settle, shielded
 from segue.workflows.reroute.errors import AllFailed, Reason, Reasons
 from segue.workflows.reroute.fallback import in_place_of
 from segue.workflows.saga.compensation import Compensation
@@ -95,15 +95,16 @@ class _Race(Generic[R]):
         self._tasks: list[asyncio.Task[R]] = []
         self._timer: asyncio.Task[None] | None = None
         self._failed: list[int] = []
+        self._undone: dict[int, Compensation] = {}
 
     async def run(self) -> R:
         try:
             winner = await self._first()
-        except BaseException as error:
+        except ENDS as error:
             if not is_evicted() and not is_of_the_worker(error):
-                await self._account_for_losers(None, error)
+                await self._account(None, error)
             raise
-        await self._account_for_losers(winner, None)
+        await self._account(winner, None)
         return self._tasks[winner].result()
 
     async def _first(self) -> int:
@@ -149,22 +150,41 @@ class _Race(Generic[R]):
             defaults["cancellation_type"] = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
         self._tasks.append(begin(execute(call, **defaults)))
 
-    async def _account_for_losers(self, winner: int | None, error: BaseException | None) -> None:
-        """Cancel what still runs, wait for it, and undo what succeeded without being wanted."""
+    async def _account(self, winner: int | None, error: BaseException | None) -> None:
+        """Account for every call but the winner: cancel it, wait for it, and undo what it did without being wanted.
+
+        Whatever keeps the winner's result from the caller makes a loser of it too.
+        """
         if self._timer is not None:
             self._timer.cancel()
-        losers = [task for index, task in enumerate(self._tasks) if index != winner]
-        await settle(losers)
-        undo = [
-            Compensation(written("The compensation", call.undo, (task.result(),), {}))
-            for call, task in zip(self._calls, self._tasks, strict=False)
-            if call.undo is not None and task in losers and not task.cancelled() and task.exception() is None
-        ]
-        if undo:
-            await shielded(_run(undo))
-        failed = [failure for one in undo if (failure := one.failure) is not None]
+        try:
+            await shielded(self._undo(winner))
+        except asyncio.CancelledError:
+            if not is_evicted():
+                await shielded(self._undo(None))
+                self._raise_failed(error)
+            raise
+        if winner is not None and any(one.state == "failed" for one in self._undone.values()):
+            await shielded(self._undo(None))
+        self._raise_failed(error)
+
+    async def _undo(self, winner: int | None) -> None:
+        losers = [index for index in range(len(self._tasks)) if index != winner]
+        await settle([self._tasks[index] for index in losers])
+        undo: list[Compensation] = []
+        for index in losers:
+            call, task = self._calls[index], self._tasks[index]
+            if call.undo is None or index in self._undone or task.cancelled() or task.exception() is not None:
+                continue
+            self._undone[index] = Compensation(written("The compensation", call.undo, (task.result(),), {}))
+            undo.append(self._undone[index])
+        await asyncio.gather(*(one.run() for one in undo))
+
+    def _raise_failed(self, error: BaseException | None) -> None:
+        failed = [failure for one in self._undone.values() if (failure := one.failure) is not None]
         if failed:
-            raise CompensationFailed(self._what, failed, [str(one) for one in undo if one.state == "done"]) from error
+            done = [str(one) for one in self._undone.values() if one.state == "done"]
+            raise CompensationFailed(self._what, failed, done) from error
 
     def _errors(self) -> list[tuple[str, BaseException]]:
         return [
@@ -172,7 +192,3 @@ class _Race(Generic[R]):
             for call, task in zip(self._calls, self._tasks, strict=True)
             if not task.cancelled() and (error := task.exception()) is not None
         ]
-
-
-async def _run(undo: Sequence[Compensation]) -> None:
-    await asyncio.gather(*(one.run() for one in undo))

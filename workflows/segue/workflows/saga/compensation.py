@@ -16,7 +16,7 @@ from segue.activities.system import system_of
 from segue.workflows.calls import Call, execute
 from segue.workflows.compensating import compensating
 from segue.workflows.graph.errors import told
-from segue.workflows.interruption import is_evicted, is_of_the_worker
+from segue.workflows.interruption import ENDS, is_evicted, is_of_the_worker
 from segue.workflows.summary import summarize
 
 __all__ = ["Compensation", "CompensationState"]
@@ -59,8 +59,8 @@ class Compensation:
         try:
             with compensating():
                 await execute(self.call, **_defaults(self.call))
-        except BaseException as error:
-            if _stops_the_run(error):
+        except ENDS as error:
+            if is_evicted() or is_of_the_worker(error):
                 raise
             self.state, self.error = "failed", error
         else:
@@ -75,11 +75,6 @@ class Compensation:
     def told_error(self) -> str | None:
         """Why it failed, on one line."""
         return told(self.error) if self.error is not None else None
-
-
-def _stops_the_run(error: BaseException) -> bool:
-    """Whether an error is none of the compensation's own: it is the worker's, or the run is put out of memory."""
-    return is_evicted() or is_of_the_worker(error)
 
 
 def _defaults(call: Call[Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from temporalio.workflow import ActivityCancellationType, ContinueAsNewError
 
 from segue.workflows.calls import Call, execute, written
 from segue.workflows.graph.step import StepOptions
-from segue.workflows.interruption import begin, is_evicted, is_of_the_worker, settle, shielded
+from segue.workflows.interruption import ENDS, begin, is_evicted, is_of_the_worker, settle, shielded
 from segue.workflows.saga.compensation import Compensation
 from segue.workflows.saga.errors import CompensationFailed, DeadlineExceeded, InvalidSaga
 from segue.workflows.saga.shown import SagaState, show
@@ -63,6 +63,7 @@ class Saga:
         self._parallel = parallel
         self._owner: asyncio.Task[Any] | None = None
         self._cancelling = 0
+        self._is_open = False
         self._expired = False
         self._watch: asyncio.Task[None] | None = None
         self.name = show(self, name)
@@ -76,20 +77,29 @@ class Saga:
         if self.deadline is not None:
             self._refuse_too_late(self.deadline)
             self._watch = begin(self._expire(self._owner, self.deadline))
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None and (is_evicted() or is_of_the_worker(error)):
+        if error is not None and (not isinstance(error, ENDS) or is_evicted() or is_of_the_worker(error)):
             return  # it is not the run's end: another worker goes on with it
+        self._is_open = False
         if self._watch is not None:
             self._watch.cancel()
         raised = self._outcome(error)
         if raised is None:
             self.state = "completed"
             return
-        await shielded(self._undo(raised))
+        try:
+            await shielded(self._undo(raised))
+        except asyncio.CancelledError as cancelled:
+            if is_evicted():
+                raise
+            if not is_cancelled_exception(raised):
+                # The run, or the task, was cancelled while this was undone: that goes above what was wrong before.
+                raise cancelled from raised
         if raised is not error:
             raise raised from error
 
@@ -142,8 +152,10 @@ class Saga:
             await workflow.wait([task])
         except asyncio.CancelledError:
             if not is_evicted():
-                await settle([task])
-                self._completed(call, task)
+                try:
+                    await shielded(settle([task]))
+                finally:
+                    self._completed(call, task)
             raise
         self._completed(call, task)
         return task.result()
@@ -155,9 +167,11 @@ class Saga:
             CompensationFailed: Something could not be undone.
         """
         await shielded(self._undo(None))
+        if self._is_open:
+            self.state = "running"
 
     def _completed(self, call: Call[R], task: asyncio.Task[R]) -> None:
-        if call.undo is not None and not task.cancelled() and task.exception() is None:
+        if call.undo is not None and task.done() and not task.cancelled() and task.exception() is None:
             self.compensate(call.undo, task.result())
 
     async def _undo(self, error: BaseException | None) -> None:
@@ -170,7 +184,7 @@ class Saga:
             await asyncio.gather(*(one.run() for one in left))
         failed = [failure for one in begun if (failure := one.failure) is not None]
         done = [str(one) for one in begun if one.state == "done"]
-        self.state = "failed" if failed else "compensated"
+        self.state = "failed" if any(one.state == "failed" for one in self.compensations) else "compensated"
         if failed:
             raise CompensationFailed(f"Saga {self.name!r}", failed, done) from error
         if error is not None and done:
