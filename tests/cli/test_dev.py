@@ -175,3 +175,9 @@ def test_without_a_module(project: Path) -> None:
         "Error: No module to serve: name one, as in `segue dev app.workflows`, or list them in pyproject.toml as "
         "modules = [...] under [tool.segue]\n",
     )
+
+
+def test_a_file_that_is_not_there_starts_nothing(project: Path) -> None:
+    """A mistyped file is refused before a server starts."""
+    assert run(project, "dev", "shpo.py", "--port", "0") == Ended(2, "", f"Error: No file 'shpo.py' in {project}\n")
+    assert not (project / ".segue").exists()

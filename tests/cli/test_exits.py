@@ -76,8 +76,12 @@ def test_every_command_has_help(width: int) -> None:
             "'cancelled', 'terminated', 'timed_out', 'continued_as_new' (see segue list --help)",
         ),
         (["list", "--profile", "nope"], "Temporal's configuration cannot be used: Profile 'nope' not found"),
+        (
+            ["list", "--address", "http://localhost:7233"],
+            "'http://localhost:7233' is no server's address: write HOST:PORT, without a scheme",
+        ),
     ],
-    ids=["command", "argument", "option", "choice", "profile"],
+    ids=["command", "argument", "option", "choice", "profile", "address"],
 )
 def test_wrong_usage(segue: Segue, arguments: list[str], message: str) -> None:
     """Wrong usage is exit code 2 and one line on stderr; with `--json` it is an object."""
@@ -85,6 +89,13 @@ def test_wrong_usage(segue: Segue, arguments: list[str], message: str) -> None:
     ended = segue(*arguments, "--json")
     assert (ended.code, ended.out) == (2, "")
     assert json.loads(ended.err) == {"error": {"code": "usage", "exit_code": 2, "message": message}}
+
+
+def test_no_command(segue: Segue) -> None:
+    """Without a command the help is shown, as for wrong usage."""
+    ended = segue()
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == segue("--help").out
 
 
 def test_no_server(segue: Segue) -> None:

@@ -108,8 +108,10 @@ def test_graph(segue: Segue, fulfilled: str, project: Path) -> None:
     assert (project / "run.svg").read_text().startswith("<svg ")
     assert segue("graph", fulfilled, "--format", "svg").out == (project / "run.svg").read_text()
     assert json.loads(segue("graph", fulfilled, "--json").out)["text"] + "\n" == mermaid.out
-    assert segue("graph", fulfilled, "-o", "none/run.svg") == Ended(
-        1, "", "Error: none/run.svg cannot be written: No such file or directory\n"
+    assert segue("graph", fulfilled, "-o", "drawn/of/run.svg").code == 0
+    assert (project / "drawn/of/run.svg").read_text() == (project / "run.svg").read_text()
+    assert segue("graph", fulfilled, "-o", "run.svg/run.svg") == Ended(
+        1, "", "Error: run.svg/run.svg cannot be written: File exists\n"
     )
 
 

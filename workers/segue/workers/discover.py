@@ -30,7 +30,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from segue.activities.system import System
 
-__all__ = ["Discovered", "DiscoveryError", "default_task_queue", "discover", "module_name", "workflow_name"]
+__all__ = [
+    "Discovered",
+    "DiscoveryError",
+    "check_names",
+    "default_task_queue",
+    "discover",
+    "module_name",
+    "workflow_name",
+]
 
 # Modules of a package that are not there to be served, and may do things when imported.
 _LEFT_OUT: Final = ("__main__", "conftest", "setup", "tests")
@@ -127,6 +135,16 @@ def module_name(given: str, directory: Path | None = None) -> str:
     return _resolve(given, (directory or Path.cwd()).resolve())[0]
 
 
+def check_names(modules: Sequence[str], directory: Path | None = None) -> None:
+    """Refuse, without importing anything, what cannot be the name of a module.
+
+    Raises:
+        DiscoveryError: A file is not there, or a name is none.
+    """
+    for given in modules:
+        _checked(given, (directory or Path.cwd()).resolve())
+
+
 def workflow_name(cls: type) -> str:
     """Return the name under which a workflow class is registered; "(dynamic)" for a dynamic workflow."""
     # Temporal's decorator leaves its definition here; there is no public way to ask for the name.
@@ -153,13 +171,18 @@ def _is_path(given: str) -> bool:
     return given.endswith(".py") or "/" in given or "\\" in given
 
 
-def _loaded(given: str, directory: Path) -> Iterator[ModuleType]:
-    """Import a module, and all those of a package."""
+def _checked(given: str, directory: Path) -> tuple[str, Path]:
     name, folder = _resolve(given, directory)
     if _is_path(given) and not (directory / given).exists():
         raise DiscoveryError(f"No file {given!r} in {directory}", given)
     if not all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split(".")):
         raise DiscoveryError(f"{given!r} is not the name of a module: write app.workflows or app/workflows.py", given)
+    return name, folder
+
+
+def _loaded(given: str, directory: Path) -> Iterator[ModuleType]:
+    """Import a module, and all those of a package."""
+    name, folder = _checked(given, directory)
     for place in dict.fromkeys((str(directory), str(folder))):
         if place not in sys.path:
             sys.path.insert(0, place)

@@ -69,6 +69,8 @@ class Connection:
             self.namespace = options.get("namespace") or configured.get("namespace") or "default"
         except RuntimeError as error:
             raise Failure(f"Temporal's configuration cannot be used: {error}", Exit.USAGE) from error
+        if "://" in self.target:
+            raise Failure(f"{self.target!r} is no server's address: write HOST:PORT, without a scheme", Exit.USAGE)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 return await connect(profile=self.profile, **options)

@@ -15,6 +15,7 @@ from segue.workers import dev, server
 from segue.workers.cli import options, project
 from segue.workers.cli.connection import environment_for
 from segue.workers.cli.exits import Exit, Failure
+from segue.workers.discover import DiscoveryError, check_names
 
 
 @click.command("dev", short_help="A Temporal server, its Web UI, and a worker that follows the sources")
@@ -58,6 +59,10 @@ async def dev_command(
             Exit.USAGE,
         )
     directory = Path.cwd() if modules else around.directory
+    try:
+        check_names(served, directory)
+    except DiscoveryError as error:
+        raise Failure(str(error), Exit.USAGE) from error
     queue = project.Project(directory=directory, task_queue=around.task_queue).task_queue_or(task_queue, served)
     assert queue is not None  # there are modules
     if ui_port is None:

@@ -125,12 +125,13 @@ async def history_command(
 
 
 def written(path: Path, text: str) -> None:
-    """Write a file.
+    """Write a file, and make the folder for it where there is none.
 
     Raises:
         Failure: It cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}", Exit.FAILED) from error
@@ -204,5 +205,6 @@ async def graph_command(
     elif path is None:
         click.echo(text)
     else:
-        click.echo(f"{len(found.steps)} steps of {workflow_id} in {path}", err=True)
+        count = len(found.steps)
+        click.echo(f"{count} step{'s' if count != 1 else ''} of {workflow_id} in {path}", err=True)
     return Exit.OK

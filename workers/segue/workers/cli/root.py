@@ -80,7 +80,17 @@ class Group(click.Group):
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=Group, epilog=_EPILOG, context_settings=_SETTINGS)
+@click.group(
+    cls=Group,
+    epilog=_EPILOG,
+    context_settings=_SETTINGS,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+)
 @click.version_option(package_name="segue", message="%(prog)s %(version)s")
-def segue() -> None:
+@click.pass_context
+def segue(context: click.Context) -> None:
     """Durable workflows in Python, on Temporal."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(Exit.USAGE)
