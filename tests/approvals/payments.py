@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from temporalio import workflow
+from temporalio import activity, workflow
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import Policy, System, Terminal
@@ -44,7 +44,8 @@ class Asked:
     remind: timedelta | list[timedelta] | None = None
     escalate: timedelta | None = None
     name: str = "approval"
-    refuse_to_tell: bool = False
+    question: str = "Pay 12,000 EUR?"
+    tell: bool = False
 
 
 @dataclass
@@ -63,6 +64,9 @@ class Told:
 async def tell_approvers(notice: Notice) -> None:
     if notice.question.endswith("??"):
         raise Terminal("the chat is down")
+    while notice.question.startswith("Slowly"):
+        activity.heartbeat()
+        await asyncio.sleep(0.05)
     told[notice.workflow_id].append((notice.reason, notice.number, notice.to))
 
 
@@ -75,19 +79,19 @@ class Payment:
         began = workflow.now()
         try:
             decision = await approval(
-                "Pay 12,000 EUR??" if asked.refuse_to_tell else "Pay 12,000 EUR?",
+                asked.question,
                 name=asked.name,
                 details="Invoice **17**",
                 by=asked.by,
                 on_deadline=_verdict(asked.on_deadline),
                 form=Correction if asked.form else None,
                 allowed=asked.allowed,
-                notify=tell_approvers if asked.remind or asked.escalate or asked.refuse_to_tell else None,
+                notify=tell_approvers if asked.remind or asked.escalate or asked.tell else None,
                 remind=asked.remind,
                 escalate=Escalation(asked.escalate, "cfo") if asked.escalate else None,
             )
         except ApprovalExpired as error:
-            return Told(error.message, took=workflow.now() - began)
+            return Told(error.message, took=_days(workflow.now() - began))
         return _told(decision, began)
 
 
@@ -153,6 +157,11 @@ def _verdict(text: str | None) -> Literal["approve", "reject"] | None:
     return None if text is None else "approve" if text == "approve" else "reject"
 
 
+def _days(took: timedelta) -> timedelta:
+    """Whole days: a timer fires a little after its time."""
+    return timedelta(days=round(took / timedelta(days=1)))
+
+
 def _told(decision: Decision[Any, Correction | None], began: datetime) -> Told:
     return Told(
         choice=str(decision.choice),
@@ -162,7 +171,7 @@ def _told(decision: Decision[Any, Correction | None], began: datetime) -> Told:
         form=decision.form,
         from_deadline=decision.from_deadline,
         identity=decision.identity,
-        took=decision.at - began,
+        took=_days(decision.at - began),
     )
 
 

@@ -32,7 +32,7 @@ from tests.approvals.payments import (
 
 import segue.client
 from segue.activities.settings import Settings
-from segue.client import SeguePlugin, approvals_of, decide, pending_approvals
+from segue.client import SeguePlugin, approvals_of, decide, inspect, pending_approvals
 from segue.workers.replay import replay
 from segue.workflows.approvals import (
     AlreadyDecided,
@@ -261,7 +261,7 @@ async def test_what_cannot_be_decided_is_not_asked(client: Client, queue: str, h
 async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     """It is a step of the run, in its current details, in its query, and among what waits in all runs."""
     handle = await payment(client, queue, Asked(by=timedelta(days=2), on_deadline="reject", form=True, allowed=["ann"]))
-    run = await segue.client.inspect.run(handle, query_timeout=None)
+    run = await inspect.run(handle, query_timeout=None)
     [approval] = await approvals_of(handle)
     until = f"{approval.until:%Y-%m-%d %H:%M:%S} UTC"
     metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
@@ -324,6 +324,25 @@ async def test_a_cancelled_run_waits_no_longer(client: Client, queue: str) -> No
     assert [approval.state for approval in await approvals_of(handle)] == ["cancelled"]
     with pytest.raises(RPCError, match="workflow execution already completed"):
         await decide(handle, approve=True)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_notice_under_way_is_cancelled(client: Client, queue: str, cancelled: bool) -> None:
+    """A decision, or the run's cancellation, ends the activity that still tells of the approval, and then the run."""
+    asked = Asked(by=timedelta(days=2), question="Slowly now?", tell=True, remind=timedelta(days=1))
+    handle = await payment(client, queue, asked)
+    while not (await handle.describe()).raw_description.pending_activities:
+        await asyncio.sleep(0.02)
+    if cancelled:
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+        assert isinstance(failed.value.cause, CancelledError)
+    else:
+        await decide(handle, approve=True, by="ann")
+        assert (await handle.result()).by == "ann"
+    history = await handle.fetch_history()
+    assert [event.event_id for event in history.events if event.HasField("workflow_task_failed_event_attributes")] == []
 
 
 async def test_an_approval_survives_its_worker(client: Client) -> None:

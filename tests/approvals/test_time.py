@@ -98,6 +98,7 @@ async def test_reminders_and_an_escalation(skipping: WorkflowEnvironment) -> Non
         history = await handle.fetch_history()
         [approval] = await approvals_of(handle)
     assert result == Told(choice="reject", from_deadline=True, took=timedelta(days=4))
+    # The reminder of the fourth day falls on the deadline.
     assert told[handle.id][:5] == [
         ("asked", 1, ("ann", "bob")),
         ("reminder", 1, ("ann", "bob")),
@@ -113,7 +114,9 @@ async def test_reminders_and_an_escalation(skipping: WorkflowEnvironment) -> Non
 async def test_who_cannot_be_told_may_still_decide(skipping: WorkflowEnvironment) -> None:
     """A notice that fails leaves the approval open until its deadline, with the failed step to be seen."""
     async with worker(skipping.client):
-        handle = await start(skipping.client, Asked(by=timedelta(days=1), on_deadline="reject", refuse_to_tell=True))
+        handle = await start(
+            skipping.client, Asked(by=timedelta(days=1), on_deadline="reject", tell=True, question="Pay??")
+        )
         assert await handle.result() == Told(choice="reject", from_deadline=True, took=timedelta(days=1))
 
 

@@ -16,6 +16,7 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
+from segue.client.waiting import has_attribute
 from segue.workers import DevServerError, dev_server, ports
 
 
@@ -140,3 +141,14 @@ async def test_in_memory_with_search_attributes() -> None:
         assert (server.path, server.ui) == (None, None)
         found = [one async for one in client.list_workflows('Customer = "ann"')]
         assert found == []
+
+
+async def test_what_waits_is_indexed(tmp_path: Path) -> None:
+    """The attribute of runs that wait for somebody is there from the start, also on data of before there was one."""
+    data = tmp_path / "temporal.db"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("segue.workers.server._SEARCH_ATTRIBUTES", {})
+        async with dev_server(data, port=0, ui_port=None) as server:
+            assert not await has_attribute(await Client.connect(server.address))
+    async with dev_server(data, port=0, ui_port=None) as server:
+        assert await has_attribute(await Client.connect(server.address))

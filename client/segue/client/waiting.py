@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import IndexedValueType
@@ -79,7 +79,8 @@ async def entries(client: Client, kind: Kind, workflow_id: str, fields: Any) -> 
         return []
     context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id)
     try:
-        [found] = await client.data_converter.with_context(context).decode([payload])
+        decoded: list[Any] = await client.data_converter.with_context(context).decode([payload])
     except Exception:  # a codec may raise anything, and a list with a gap is better than none
         return None
-    return cast("list[Any]", found) if isinstance(found, list) else None
+    told: list[Any] | None = decoded[0] if isinstance(decoded[0], list) else None  # pyright: ignore[reportUnknownVariableType]
+    return told

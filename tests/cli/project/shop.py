@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from temporalio import activity, workflow
 
 from segue.activities import Capacity, Policy, System
+from segue.workflows import approval
 
 
 class Line(BaseModel):
@@ -124,3 +125,20 @@ class Wait:
             raise ValueError("a note has a text")
         self.notes = [text]
         return len(text)
+
+
+class Correction(BaseModel):
+    cents: int
+
+
+@workflow.defn
+class Refund:
+    """Ask whether to refund an order, and once more for a large sum."""
+
+    @workflow.run
+    async def run(self, large: bool = False) -> list[str]:
+        asked = [approval("Refund 120 EUR?", details="Order **17**", form=Correction, by=timedelta(days=2))]
+        if large:
+            asked.append(approval("Is it the right customer?", id="customer", form=Correction))
+        decisions = await asyncio.gather(*asked)
+        return [f"{one.approval}: {one.choice} by {one.by}, {one.comment}, {one.form}" for one in decisions]

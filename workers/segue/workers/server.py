@@ -22,9 +22,12 @@ import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from segue.workers import _lock, ports
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 __all__ = ["DATA_PATH", "PORT", "UI_PORT", "DevServer", "DevServerError", "dev_server"]
 
@@ -146,7 +149,7 @@ async def dev_server(
             if lock is not None:
                 _lock.inscribe(lock, server.pid, server.address)
             try:
-                await _ready(server, log, retention)
+                await _ready(server, log, retention, attributes)
                 break
             except _PortLostError:
                 # A port that was free a moment ago. If the choice was ours, another one will do.
@@ -200,8 +203,8 @@ async def _start(
     )
 
 
-async def _ready(server: DevServer, log: IO[bytes], retention: timedelta) -> None:
-    """Wait until the server answers for its namespace, and set how long it keeps closed runs."""
+async def _ready(server: DevServer, log: IO[bytes], retention: timedelta, attributes: Mapping[str, str]) -> None:
+    """Wait until the server answers for its namespace; set how long it keeps closed runs, and what it indexes."""
     # Imported where it is used, because it takes a third of a second, and `segue --help` imports this module.
     from google.protobuf.duration_pb2 import Duration
     from temporalio.api.namespace.v1 import NamespaceConfig
@@ -227,6 +230,7 @@ async def _ready(server: DevServer, log: IO[bytes], retention: timedelta) -> Non
                         await service.update_namespace(
                             UpdateNamespaceRequest(namespace=server.namespace, config=config)
                         )
+                    await _add_missing(client, attributes)
                     if server.process.returncode is not None:
                         # Another server took the port, and it is that one which answers.
                         raise _failure(server, log)
@@ -240,6 +244,28 @@ async def _ready(server: DevServer, log: IO[bytes], retention: timedelta) -> Non
         raise DevServerError(
             f"The Temporal server did not get ready in {_READY_TIMEOUT.total_seconds():g} s. {_last_words(server, log)}"
         ) from None
+
+
+async def _add_missing(client: Client, attributes: Mapping[str, str]) -> None:
+    """Register search attributes: of its arguments the server does so only where it makes new data."""
+    from temporalio.api.enums.v1 import IndexedValueType
+    from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+    from temporalio.service import RPCError
+
+    operator = client.operator_service
+    there = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    numbers = {
+        name.removeprefix("INDEXED_VALUE_TYPE_").replace("_", "").lower(): n for name, n in IndexedValueType.items()
+    }
+    missing = {name: numbers[kind.lower()] for name, kind in attributes.items() if name not in there.custom_attributes}
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+    try:
+        if missing:
+            await operator.add_search_attributes(request)
+    except RPCError:
+        # A namespace has room for few of a type. Segue can do without its own, and a developer's data go before it.
+        if missing.keys() - _SEARCH_ATTRIBUTES.keys():
+            raise
 
 
 async def _accepts(address: str) -> bool:

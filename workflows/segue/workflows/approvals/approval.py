@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict, Unpack, overload
 
@@ -169,11 +169,11 @@ async def approval(
             register.expire(entry, at_deadline)
     except asyncio.CancelledError:
         # Not `finally`: a run that a worker drops from memory ends there too, outside of its event loop.
-        _end(tasks)
         if entry.is_pending:
             register.close(entry, "cancelled")
+        await _end(tasks)
         raise
-    _end(tasks)
+    await _end(tasks)
     if entry.broken is not None:
         raise entry.broken
     if entry.decision is None:
@@ -182,9 +182,16 @@ async def approval(
     return entry.decision
 
 
-def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and return once they have ended, which is at once.
+
+    The server refuses a workflow task for ever whose commands go on after the run's end, as a timer's or a
+    cancellation's would if the run ended first.
+    """
     for task in tasks:
         task.cancel()
+    if tasks:
+        await workflow.wait(tasks)
 
 
 def _deadline(by: timedelta | datetime | None, since: datetime) -> datetime | None:

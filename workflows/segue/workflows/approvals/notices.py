@@ -123,9 +123,11 @@ async def _tell(
     try:
         await workflow.execute_activity(notify, notice, summary=f"{reason}: {entry.id}")
     except ActivityError as error:
+        # The cancellation of a task arrives as the failure of its activity.
+        if not entry.is_pending:
+            raise asyncio.CancelledError from None
         # It is a failed step, which operators see. The decision may still come, and must find the approval open.
-        if entry.is_pending:
-            workflow.logger.warning("Nobody could be told of approval %r: %s", entry.id, error.__cause__ or error)
+        workflow.logger.warning("Nobody could be told of approval %r: %s", entry.id, error.__cause__ or error)
 
 
 def _begun(entry: Entry, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
