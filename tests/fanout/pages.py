@@ -15,8 +15,8 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from segue.activities import Capacity, Policy, Retryable, System, Terminal, idempotency_key
-    from segue.workflows import Batch, Failure, FanOutFailed, InvalidFanOut, fan_out
+    from segue.activities import Capacity, ObjectRef, Policy, Retryable, System, Terminal, idempotency_key
+    from segue.workflows import Batch, Failure, FanOutFailed, InvalidFanOut, StoredResults, fan_out
 
 press = System(
     "fanout-test-press",
@@ -224,6 +224,42 @@ SIMPLE: dict[str, Callable[..., Any]] = {
 }
 
 
+@dataclass
+class Printing:
+    """A fan-out whose items, results or both are objects."""
+
+    test: str
+    source: ObjectRef | None
+    pages: int
+    results_to: str | None
+    batch: int
+    tolerate: float | None = None
+
+
+@workflow.defn
+class PrintObjects:
+    """Fans out over the lines of an object, and returns what there is, or the error."""
+
+    @workflow.run
+    async def run(self, printing: Printing) -> tuple[StoredResults | None, list[Printed] | None, str | None]:
+        items = printing.source or [Page(number) for number in range(printing.pages)]
+        try:
+            if printing.results_to is None:
+                read = await fan_out(print_page, items, printing.test, batch=printing.batch, tolerate=1.0)
+                return None, read.results, None
+            stored = await fan_out(
+                print_page,
+                items,
+                printing.test,
+                batch=printing.batch,
+                tolerate=printing.tolerate,
+                results_to=printing.results_to,
+            )
+        except (FanOutFailed, InvalidFanOut) as error:
+            return None, None, error.message
+        return stored, None, None
+
+
 class Unknown:
     """What no converter knows."""
 
@@ -256,6 +292,9 @@ class Refused:
             (hold, [1, Unknown()], ("test",), {"batch": 2}),
             (large_page, ["x", "x" * 2_000_000], (), {"batch": 2}),
             (large_page, ["x" * 1_000_000] * 21, (), {}),
+            (double, ObjectRef(url="pages.jsonl", size_bytes=1), (), {}),
+            (double, [1], (), {"batch": 1, "results_to": "../elsewhere"}),
+            (double, range(1001), (), {"batch": 1, "results_to": "results"}),
         ]
         told: list[str] = []
         for fn, items, args, options in calls:
@@ -266,5 +305,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, Refused]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused]
 ACTIVITIES: list[Callable[..., Any]] = [print_page, undeclared, large_page, *SIMPLE.values()]

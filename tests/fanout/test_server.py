@@ -295,6 +295,11 @@ async def test_what_cannot_run_is_refused_before_anything_starts(client: Client,
         "to it",
         "The 21 items are 21,000,084 bytes together, and a run's history has room for about 20,971,520 of them beside "
         "the results: pass references to objects that hold them",
+        "fan_out of 'double': items and results in objects are read and written by whole batches: give batch=",
+        "fan_out of 'double': results_to must be the URL of a folder: Object '../elsewhere' climbs out of its folder "
+        "with '..'",
+        "fan_out of 'double': the 1,001 items fall into 1,001 batches, and at most 1,000 write their results: make "
+        "batch larger",
     ]
     assert await started(handle) == {}
 

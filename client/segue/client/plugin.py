@@ -83,7 +83,7 @@ class SeguePlugin(SimplePlugin):
         # What Segue itself brings: see `segue.workflows.fan_out`.
         if activities and not any(activity_name(fn) == BATCH_ACTIVITY for fn in activities):
             batches = Batches(activities, self.catalogue.system, self.settings, options.get("activity_executor"))
-            options["activities"] = [*activities, batches.run]
+            options["activities"] = [*activities, batches.run, batches.lines]
         if workflows:
             deployment = options.get("deployment_config")
             versioned = deployment is not None and deployment.use_worker_versioning

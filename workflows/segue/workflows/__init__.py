@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from segue.workflows.approvals import ApprovalExpired, Decision, Escalation, InvalidApproval, Notice, approval
     from segue.workflows.calls import Call, InvalidCall, call
     from segue.workflows.fanout import Batch, Failure, FanOut, FanOutFailed, InvalidFanOut, fan_out
+    from segue.workflows.fanout.stored_results import StoredResults
     from segue.workflows.graph import Graph, GraphFailed, InvalidGraph, Outcome, Rule, Step
     from segue.workflows.graph.rules import (
         ALL_DONE,
@@ -38,6 +39,7 @@ __all__ = [
     "FanOut",
     "FanOutFailed",
     "InvalidFanOut",
+    "StoredResults",
     # Graph
     "Graph",
     "GraphFailed",
@@ -80,6 +82,7 @@ _MODULES: Final = {
         "approval",
     ),
     "segue.workflows.fanout": ("fan_out", "Batch", "Failure", "FanOut", "FanOutFailed", "InvalidFanOut"),
+    "segue.workflows.fanout.stored_results": ("StoredResults",),
     "segue.workflows.graph": ("Graph", "GraphFailed", "InvalidGraph", "Outcome", "Rule", "Step"),
     "segue.workflows.graph.rules": (
         "ALL_SUCCEEDED",

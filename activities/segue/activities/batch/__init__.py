@@ -6,7 +6,28 @@ batch is for among that worker's own, and runs it for each item as if the item w
 
 from __future__ import annotations
 
-from segue.activities.batch.activity import BATCH_ACTIVITY, Batches
-from segue.activities.batch.records import BatchRefused, BatchRequest, Earlier, Failure, Report, Retry
+from segue.activities.batch.activity import BATCH_ACTIVITY, LINES_ACTIVITY, Batches
+from segue.activities.batch.records import (
+    BatchRefused,
+    BatchRequest,
+    Earlier,
+    Failure,
+    LinesRequest,
+    Report,
+    Retry,
+    Slice,
+)
 
-__all__ = ["BATCH_ACTIVITY", "BatchRefused", "BatchRequest", "Batches", "Earlier", "Failure", "Report", "Retry"]
+__all__ = [
+    "BATCH_ACTIVITY",
+    "LINES_ACTIVITY",
+    "BatchRefused",
+    "BatchRequest",
+    "Batches",
+    "Earlier",
+    "Failure",
+    "LinesRequest",
+    "Report",
+    "Retry",
+    "Slice",
+]

@@ -24,18 +24,30 @@ from temporalio.exceptions import ApplicationError
 
 from segue.activities import faithful
 from segue.activities.batch.item import Item, Judge
-from segue.activities.batch.records import BatchRefused, BatchRequest, from_raw, report_of, to_raw
+from segue.activities.batch.records import (
+    BatchRefused,
+    BatchRequest,
+    Failure,
+    LinesRequest,
+    Retry,
+    Slice,
+    from_raw,
+    report_of,
+    to_raw,
+)
 from segue.activities.batch.running import Running
 from segue.activities.errors import VALIDATION, describe
 from segue.activities.settings import Effective, Settings
 from segue.activities.system import System
 
-__all__ = ["BATCH_ACTIVITY", "Batches"]
+__all__ = ["BATCH_ACTIVITY", "LINES_ACTIVITY", "Batches"]
 
 BATCH_ACTIVITY: Final = "segue.batch"
 
 # How often progress is reported, at most. The SDK sends fewer: by default one in 80 % of the heartbeat timeout.
 _PROGRESS_INTERVAL: Final = 1.0
+
+LINES_ACTIVITY: Final = "segue.batch.lines"
 
 Definition = activity._Definition  # pyright: ignore[reportPrivateUsage]
 
@@ -81,18 +93,22 @@ class Batches:
         system = self._system_of(request.activity)
         effective = self._settings.resolve(system) if system is not None else None
         concurrency = self._bounded(request, definition, effective)
+        arguments: list[Sequence[Any]] = []
         timeout = request.start_to_close_timeout or (effective.policy.start_to_close_timeout if effective else None)
         running = Running(
             definition.fn,
-            arguments := [],
+            arguments,
             definition.ret_type,
             _judge(request, system, effective),
             name=request.activity,
             id=request.id,
             timeout=timeout or timedelta(days=365),
             allowed=request.allowed,
+            sent=request.into is None,
         )
         indices = request.indices()
+        if request.source is not None:
+            items = to_raw(await _lines(request.source, indices))
         waiting = _items(request, indices)
         values = _values(items, definition, waiting, running)
         shared = _arguments(common, definition)
@@ -103,7 +119,21 @@ class Batches:
                 await running.run_async(waiting, concurrency)
             else:
                 await running.run_in_threads(waiting, concurrency, self._executor)
-        return to_raw(running.report(indices))
+        stored: tuple[dict[str, Any], ...] = ()
+        if request.into is not None and (lines := running.lines()):
+            from segue.activities import objects
+
+            ref = await objects.write(request.into, lines, content_type="application/jsonl")
+            stored = (ref.model_dump(mode="json"),)
+        return to_raw(running.report(indices, stored))
+
+    @activity.defn(name=LINES_ACTIVITY)
+    async def lines(self, request: LinesRequest) -> Any:
+        """Return how an object of JSON lines falls into batches."""
+        from segue.activities.objects import ObjectRef
+        from segue.activities.objects._lines import count_lines
+
+        return await count_lines(ObjectRef.model_validate(request.ref), request.count, request.size_bytes)
 
     def _bounded(self, request: BatchRequest, definition: Definition, effective: Effective | None) -> int:
         """Return how many items may run at once."""
@@ -119,6 +149,26 @@ class Batches:
             )
         # A slot of the worker stands for one step at once.
         return 1 if effective.capacity.concurrent is not None else request.concurrency
+
+
+async def _lines(source: Slice, indices: Sequence[int]) -> bytes:
+    """Return the items that stand on some lines of an object, as a JSON array."""
+    from segue.activities.objects._lines import read_bytes
+
+    data = await read_bytes(source.url, source.etag, source.start, source.stop)
+    found = data.removesuffix(b"\n").split(b"\n")
+    joined = b"[" + b",".join(found[index - source.first] for index in indices) + b"]"
+    try:
+        if len(pydantic_core.from_json(joined)) == len(indices):
+            return joined
+    except ValueError:
+        pass
+    for index in indices:
+        try:
+            pydantic_core.from_json(found[index - source.first])
+        except ValueError as error:
+            raise BatchRefused(f"Object {source.url!r}: line {index + 1} is not JSON: {error}") from None
+    raise BatchRefused(f"Object {source.url!r} has lines that are not one JSON value each")
 
 
 def _judge(request: BatchRequest, system: System | None, effective: Effective | None) -> Judge:
@@ -192,7 +242,8 @@ def _resumed(running: Running, items: list[Item]) -> list[Item]:
         return [item for item in items if item.position not in refused]
     report = report_of(to_raw(pydantic_core.to_json(details[0])))
     outcomes: dict[int, Any] = dict(zip(report.done, report.results, strict=True))
-    outcomes.update({outcome.index: outcome for outcome in (*report.failures, *report.retries)})
+    ended: tuple[Failure | Retry, ...] = (*report.failures, *report.retries)
+    outcomes.update({outcome.index: outcome for outcome in ended})
     left: list[Item] = []
     for item in items:
         if item.index in outcomes:

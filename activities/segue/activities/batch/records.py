@@ -22,6 +22,7 @@ __all__ = [
     "BatchRequest",
     "Earlier",
     "Failure",
+    "LinesRequest",
     "Report",
     "Retries",
     "Retry",
@@ -133,12 +134,31 @@ class Slice:
         etag: The store's tag of the version that was counted, if it has any.
         start: First byte.
         stop: Byte after the last.
+        first: Index of the item on the first line.
     """
 
     url: str
     etag: str | None
     start: int
     stop: int
+    first: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LinesRequest:
+    """Count the lines of an object, for batches.
+
+    Attributes:
+        activity: Registered name of the function that the items are for.
+        ref: The object, as the fields of an `ObjectRef`.
+        count: How many lines a batch has, at most.
+        size_bytes: How many bytes, at most.
+    """
+
+    activity: str
+    ref: dict[str, Any]
+    count: int
+    size_bytes: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -157,7 +177,7 @@ class BatchRequest:
         retries: Retry policy of the items; None for that of the system's policy.
         allowed: How many items may fail before no further one is started; None for any number.
         source: Where the items are, if they are not sent along.
-        into: URL of the object that results are written to, if they are not sent back.
+        into: URL of the object that results are written to, a line each, if they are not sent back.
     """
 
     activity: str

@@ -49,6 +49,7 @@ class Running:
         id: What the fan-out is called in its run.
         timeout: Longest time for one item.
         allowed: How many items may fail before no further one is begun; None for any number.
+        sent: Whether results are sent back, and may only be so large.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Running:
         id: str,
         timeout: timedelta,
         allowed: int | None,
+        sent: bool,
     ) -> None:
         self._function = function
         self._arguments = arguments
@@ -69,6 +71,7 @@ class Running:
         self._judge = judge
         self._timeout = timeout
         self._allowed = allowed
+        self._sent = sent
         # Only in an activity is there a context, and threads are given what they need of it.
         self._outer = activity._Context.current()  # pyright: ignore[reportPrivateUsage]
         self._enter = functools.partial(entered, self._outer, name=name, id=id, timeout=timeout)
@@ -139,8 +142,8 @@ class Running:
         finally:
             self._halted = True
 
-    def report(self, indices: Sequence[int]) -> bytes:
-        """Return what became of the items, as the JSON of a `Report`."""
+    def report(self, indices: Sequence[int], stored: tuple[dict[str, Any], ...] = ()) -> bytes:
+        """Return what became of the items, as the JSON of a `Report`; without their results if these are stored."""
         with self._lock:
             ended = {*self._results, *self._failures, *self._retries}
             left = tuple(index for position, index in enumerate(indices) if position not in ended)
@@ -149,8 +152,14 @@ class Running:
             retries = tuple(self._retries[position] for position in sorted(self._retries))
         # Where every item completed, which is the rule, their numbers need not be sent.
         done = tuple(index for index, _ in results) if failures or retries or left else ()
-        report = Report(done=done, failures=failures, retries=retries, left=left)
-        return report_json(report, [data for _, data in results])
+        report = Report(done=done, failures=failures, retries=retries, left=left, stored=stored)
+        return report_json(report, [] if stored else [data for _, data in results])
+
+    def lines(self) -> bytes:
+        """Return the results as JSON lines, each with the index of its item."""
+        with self._lock:
+            results = [self._results[position] for position in sorted(self._results)]
+        return b"".join(b'{"index":%d,"result":%s}\n' % result for result in results)
 
     def progress(self) -> bytes:
         """Return what the next attempt need not do again, as the JSON of a `Report`."""
@@ -230,7 +239,7 @@ class Running:
         shutdown = self._outer.worker_shutdown_event
         return (
             self._halted
-            or self._size > _REPORT_BYTES
+            or (self._sent and self._size > _REPORT_BYTES)
             or (self._allowed is not None and len(self._failures) > self._allowed)
             # A worker that drains finishes what runs; the rest is another's.
             or (shutdown is not None and shutdown.is_set())
@@ -246,7 +255,7 @@ class Running:
         except (pydantic_core.PydanticSerializationError, ValueError, TypeError) as error:
             problem = faithful.unserializable(result) or f"the value has no JSON form: {error}"
             raise PayloadError(f"{self._what}: {problem}") from None
-        if len(data) > _RESULT_BYTES:
+        if self._sent and len(data) > _RESULT_BYTES:
             raise PayloadError(
                 f"{self._what}: the value is {len(data):,} bytes, and one call carries at most 2 MiB: store it as an "
                 "object and return a reference to it"

@@ -68,13 +68,15 @@ class Batched:
         job: What is done.
         common: Further arguments, as a JSON array.
         decode: Makes of results in plain JSON what the function returned.
+        into: URL of the folder that results are written to, if they are not sent back.
     """
 
-    def __init__(self, job: Job, common: RawValue, decode: Decode) -> None:
+    def __init__(self, job: Job, common: RawValue, decode: Decode, into: str | None = None) -> None:
         self.at_once = job.at_once
         self._job = job
         self._common = common
         self._decode = decode
+        self._into = into
         self._options = job.batch_options()
         self._resent = 0
 
@@ -97,6 +99,8 @@ class Batched:
             schedule_to_close_timeout=job.schedule_to_close_timeout,
             retries=job.retries,
             allowed=None if job.allowed is None else max(job.allowed - failed, 0),
+            source=chunk.source,
+            into=None if self._into is None else f"{self._into}/{chunk.indices[0]:012d}-{self._resent}.jsonl",
         )
         return workflow.start_activity(
             BATCH_ACTIVITY,
@@ -133,6 +137,6 @@ def decoder(hint: Any) -> Decode:
 
     def decode(results: list[Any]) -> list[Any]:
         # Through JSON, as any other value that was sent: a strict model takes a text for a date only there.
-        return receiver.validate_json(pydantic_core.to_json(results)) if results else results  # type: ignore[no-any-return]
+        return receiver.validate_json(pydantic_core.to_json(results)) if results else results
 
     return decode

@@ -18,7 +18,7 @@ from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.job import Batch
 from segue.workflows.graph.hints import UNKNOWN, Signature, signature
 
-__all__ = ["Call", "checked"]
+__all__ = ["Call", "allowed_of", "checked", "is_reference"]
 
 _OPTIONS: Final[Mapping[str, type]] = {
     "task_queue": str,
@@ -39,13 +39,11 @@ class Call:
         activity: Registered name of the activity.
         result: Type hint of what it returns; Any if it has none.
         batch: How items are put together; None for an activity each.
-        allowed: How many items may fail.
     """
 
     activity: str
     result: Any
     batch: Batch | None
-    allowed: int
 
 
 def checked(
@@ -55,6 +53,7 @@ def checked(
     concurrency: Any,
     batch: Any,
     tolerate: Any,
+    results_to: Any,
     options: Mapping[str, Any],
 ) -> Call:
     """Return what a call says.
@@ -67,12 +66,11 @@ def checked(
         raise InvalidFanOut(
             f"fan_out needs an activity, not {_shown(fn)}: declare it with @system.activity or @activity.defn"
         )
-    if not isinstance(items, Sequence) or isinstance(items, (str, bytes, bytearray)):
+    if not is_reference(items) and (not isinstance(items, Sequence) or isinstance(items, (str, bytes, bytearray))):
         raise InvalidFanOut(
             f"fan_out of {name!r} needs a sequence of items, not a {type(items).__name__}: give a list, in an order "
             "that a replay finds again"
         )
-    given = cast("Sequence[Any]", items)
     if not _is_whole(concurrency) or concurrency < 1:
         raise InvalidFanOut(f"fan_out of {name!r}: concurrency must be a whole number from 1, not {concurrency!r}")
     for key, value in options.items():
@@ -82,9 +80,35 @@ def checked(
             raise InvalidFanOut(f"fan_out of {name!r}: {key} must be a {_OPTIONS[key].__name__}, not {value!r}")
     known = signature(fn)
     _check_arguments(name, known, args)
-    _check_items(name, known, given)
-    result = Any if known.returns is UNKNOWN else known.returns
-    return Call(name, result, _batch(name, batch), _allowed(name, tolerate, len(given)))
+    together = _batch(name, batch)
+    allowed_of(name, tolerate, 0)
+    if is_reference(items) or results_to is not None:
+        _check_objects(name, together, results_to)
+    if not is_reference(items):
+        _check_items(name, known, items)
+    return Call(name, Any if known.returns is UNKNOWN else known.returns, together)
+
+
+def is_reference(items: Any) -> bool:
+    """Return whether items are a reference to an object that holds them."""
+    # Who has such a reference has imported its module, which others need not pay for.
+    kind: type = items.__class__
+    return kind.__name__ == "ObjectRef" and kind.__module__.startswith("segue.activities.objects")
+
+
+def _check_objects(name: str, batch: Batch | None, results_to: Any) -> None:
+    if batch is None:
+        raise InvalidFanOut(
+            f"fan_out of {name!r}: items and results in objects are read and written by whole batches: give batch="
+        )
+    if results_to is None:
+        return
+    from segue.activities.objects import ObjectPrefix
+
+    if (problem := _refused(results_to, ObjectPrefix)) is not None:
+        # Pydantic wraps what the connector itself says of a URL.
+        said = problem.partition("InvalidObjectUrl: ")[2] or problem
+        raise InvalidFanOut(f"fan_out of {name!r}: results_to must be the URL of a folder: {said}")
 
 
 def _check_arguments(name: str, known: Signature, args: Sequence[Any]) -> None:
@@ -106,7 +130,8 @@ def _check_items(name: str, known: Signature, items: Sequence[Any]) -> None:
     hint = parameter.hint if parameter is not None else UNKNOWN
     values = items if isinstance(items, list) else list(items)
     # All in one look, which is mostly a pass in C; one by one only to name what is wrong.
-    if _refused(values, UNKNOWN if hint is UNKNOWN else list[hint]) is None:
+    whole: Any = UNKNOWN if hint is UNKNOWN else list[hint]  # type: ignore[valid-type]
+    if _refused(values, whole) is None:
         return
     for index, value in enumerate(values):
         if (problem := _refused(value, hint)) is not None:
@@ -144,7 +169,12 @@ def _batch(name: str, batch: Any) -> Batch | None:
     return Batch(count=batch)
 
 
-def _allowed(name: str, tolerate: Any, total: int) -> int:
+def allowed_of(name: str, tolerate: Any, total: int) -> int:
+    """Return how many of so many items may fail.
+
+    Raises:
+        InvalidFanOut: That is not what `tolerate` says.
+    """
     if tolerate is None:
         return 0
     if isinstance(tolerate, float) and math.isfinite(tolerate) and 0 <= tolerate <= 1:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pydantic_core
 
 from segue.activities import faithful
-from segue.activities.batch import Earlier
+from segue.activities.batch import Earlier, Slice
 from segue.workflows.fanout.errors import InvalidFanOut
 
 __all__ = ["ITEM_BYTES", "Chunk", "chunks", "encode"]
@@ -26,11 +26,13 @@ class Chunk:
         indices: Which.
         data: The items as a JSON array.
         earlier: For items that do not stand side by side or were tried before, an entry each.
+        source: Where the items are, if they are not in `data`.
     """
 
     indices: Sequence[int]
     data: bytes
     earlier: tuple[Earlier, ...] = ()
+    source: Slice | None = None
 
     def __str__(self) -> str:
         first, last = self.indices[0], self.indices[-1]

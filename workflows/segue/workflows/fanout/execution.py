@@ -21,10 +21,14 @@ from segue.workflows.fanout.chunks import Chunk
 from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.shown import Progress
 
-__all__ = ["Carrier", "Execution", "failure_of"]
+__all__ = ["Again", "Carrier", "Execution", "failure_of"]
 
 # Errors of a whole batch or shard that say that none of the others will do better.
 _REFUSALS = ("BatchRefused", "InvalidFanOut", "HistoryFull")
+
+
+Again = Callable[[Sequence[int], Sequence[Earlier]], Iterator[Chunk]]
+"""Puts items together that are to be sent again, with what is known of their attempts."""
 
 
 class Carrier(Protocol):
@@ -61,7 +65,8 @@ class Execution:
         full: Whether no further chunk may be started in this run.
 
     Attributes:
-        results: What completed items returned.
+        done: How many items completed.
+        results: What they returned, if it was sent back.
         failures: The items that failed.
         stored: Where results are that were written.
         first_error: The error of the first chunk or single item that failed.
@@ -71,7 +76,7 @@ class Execution:
         self,
         carrier: Carrier,
         chunks: Iterator[Chunk],
-        again: Callable[[Sequence[int], Sequence[Earlier]], Iterator[Chunk]],
+        again: Again,
         *,
         allowed: int | None,
         progress: Progress,
@@ -80,6 +85,7 @@ class Execution:
         self.results: dict[int, Any] = {}
         self.failures: dict[int, Failure] = {}
         self.stored: list[dict[str, Any]] = []
+        self.done = 0
         self.first_error: BaseException | None = None
         self._carrier = carrier
         self._chunks = chunks
@@ -204,14 +210,17 @@ class Execution:
 
     def _absorb(self, chunk: Chunk, report: Report) -> None:
         if report.failures or report.retries or report.left:
-            self.results.update(zip(report.done, report.results, strict=True))
+            done: Sequence[int] = report.done
             self._fail(report.failures)
             self._retry(report.retries)
             self._leave(chunk, report.left)
-        elif not report.stored:
-            self.results.update(zip(chunk.indices, report.results, strict=True))
+        else:
+            done = chunk.indices
+        self.done += len(done)
+        if not report.stored:
+            self.results.update(zip(done, report.results, strict=True))
         self.stored.extend(report.stored)
-        self._progress.done = len(self.results)
+        self._progress.done = self.done
         self._progress.failed = len(self.failures)
 
     def _fail(self, failures: Sequence[Failure]) -> None:

@@ -11,21 +11,28 @@ Fan-outs that are too wide for one history spread themselves over child workflow
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
 import pydantic_core
+from temporalio import workflow
+from temporalio.common import RawValue
 
-from segue.activities.batch import Earlier
+from segue.activities.batch import Earlier, Failure
 from segue.activities.batch.records import to_raw
-from segue.workflows.fanout.carriers import Batched, Single, decoder
-from segue.workflows.fanout.check import checked
+from segue.workflows.fanout.carriers import Batched, Decode, Single, decoder
+from segue.workflows.fanout.check import allowed_of, checked
 from segue.workflows.fanout.chunks import Chunk, chunks
 from segue.workflows.fanout.errors import FanOutFailed, InvalidFanOut
-from segue.workflows.fanout.execution import Execution
+from segue.workflows.fanout.execution import Again, Carrier, Execution
 from segue.workflows.fanout.job import BATCH_BYTES, Batch, ItemOptions, Job
 from segue.workflows.fanout.results import FanOut
 from segue.workflows.fanout.shard import Sharded
 from segue.workflows.fanout.shown import show
+from segue.workflows.fanout.stored import LINE_BATCHES, Source
+
+if TYPE_CHECKING:
+    from segue.activities.objects import ObjectRef
+    from segue.workflows.fanout.stored_results import StoredResults
 
 __all__ = ["CONCURRENCY", "fan_out"]
 
@@ -53,12 +60,13 @@ _TOTAL_BYTES: Final = 20 * 1024 * 1024
 @overload
 async def fan_out(
     fn: Callable[..., Awaitable[R]],
-    items: Sequence[Any],
+    items: Sequence[Any] | ObjectRef,
     /,
     *args: Any,
     concurrency: int = CONCURRENCY,
     batch: int | Batch | None = None,
     tolerate: None = None,
+    results_to: None = None,
     **options: Unpack[ItemOptions],
 ) -> list[R]: ...
 
@@ -66,12 +74,13 @@ async def fan_out(
 @overload
 async def fan_out(
     fn: Callable[..., R],
-    items: Sequence[Any],
+    items: Sequence[Any] | ObjectRef,
     /,
     *args: Any,
     concurrency: int = CONCURRENCY,
     batch: int | Batch | None = None,
     tolerate: None = None,
+    results_to: None = None,
     **options: Unpack[ItemOptions],
 ) -> list[R]: ...
 
@@ -79,12 +88,13 @@ async def fan_out(
 @overload
 async def fan_out(
     fn: Callable[..., Awaitable[R]],
-    items: Sequence[Any],
+    items: Sequence[Any] | ObjectRef,
     /,
     *args: Any,
     concurrency: int = CONCURRENCY,
     batch: int | Batch | None = None,
-    tolerate: int | float,
+    tolerate: float,
+    results_to: None = None,
     **options: Unpack[ItemOptions],
 ) -> FanOut[R]: ...
 
@@ -92,87 +102,134 @@ async def fan_out(
 @overload
 async def fan_out(
     fn: Callable[..., R],
-    items: Sequence[Any],
+    items: Sequence[Any] | ObjectRef,
     /,
     *args: Any,
     concurrency: int = CONCURRENCY,
     batch: int | Batch | None = None,
-    tolerate: int | float,
+    tolerate: float,
+    results_to: None = None,
     **options: Unpack[ItemOptions],
 ) -> FanOut[R]: ...
 
 
+@overload
 async def fan_out(
     fn: Callable[..., Any],
-    items: Sequence[Any],
+    items: Sequence[Any] | ObjectRef,
     /,
     *args: Any,
     concurrency: int = CONCURRENCY,
     batch: int | Batch | None = None,
-    tolerate: int | float | None = None,
+    tolerate: float | None = None,
+    results_to: str,
     **options: Unpack[ItemOptions],
-) -> list[Any] | FanOut[Any]:
+) -> StoredResults: ...
+
+
+async def fan_out(
+    fn: Callable[..., Any],
+    items: Sequence[Any] | ObjectRef,
+    /,
+    *args: Any,
+    concurrency: int = CONCURRENCY,
+    batch: int | Batch | None = None,
+    tolerate: float | None = None,
+    results_to: str | None = None,
+    **options: Unpack[ItemOptions],
+) -> list[Any] | FanOut[Any] | StoredResults:
     """Run an activity for each item, and return the results in the items' order.
 
     Without `tolerate` the result is a list, and one item that fails fails the fan-out. With it the result is a
-    `FanOut`, which holds a `Failure` in the place of each item that failed.
+    `FanOut`, which holds a `Failure` in the place of each item that failed. With `results_to` the result is a
+    `StoredResults`, which refers to the objects that hold the results.
 
     Args:
         fn: The activity. Its first argument is the item.
-        items: The items, in an order that a replay finds again: a list, a tuple, a range.
+        items: The items, in an order that a replay finds again: a list, a tuple, a range. Or a reference to an object
+            of JSON lines, each an item, which the workers read batch by batch.
         args: Further arguments, the same for every item.
         concurrency: How many items run at once, wherever they run.
         batch: How many items one activity carries; None for an activity each. See `Batch`.
         tolerate: How many items may fail, as a number or as a share from 0.0 to 1.0. With more, no further item is
             started, those under way are cancelled, and the fan-out fails.
+        results_to: URL of a folder that the workers write the results of each batch to.
         options: Options of each item, as `workflow.start_activity` has them.
 
     Raises:
         InvalidFanOut: It is called so that it cannot run. Nothing was started.
         FanOutFailed: More items failed than may. The cause is the first error, where items are activities of their own.
     """
-    call = checked(fn, items, args, concurrency, batch, tolerate, options)
-    if not items:
-        return [] if tolerate is None else FanOut([], {})
-    progress = show(call.activity, len(items))
-    job = Job.of(call.activity, progress.name, concurrency, call.batch, call.allowed, options)
+    call = checked(fn, items, args, concurrency, batch, tolerate, results_to, options)
     common = to_raw(pydantic_core.to_json(args))
-    packed = _batches(items, call.batch)
+    source: Source | None = None
+    if not isinstance(items, Sequence):
+        source = await Source.of(call.activity, items, call.batch or Batch(), options.get("task_queue"))
+    total = len(items) if isinstance(items, Sequence) else source.count if source is not None else 0
+    allowed = allowed_of(call.activity, tolerate, total)
+    progress = show(call.activity, total)
+    job = Job.of(call.activity, progress.name, concurrency, call.batch, allowed, options)
+    decode = decoder(call.result)
+    if source is not None:
+        carrier: Carrier = Batched(job, common, decode, _folder(results_to, job))
+        first, again = source.chunks(), source.again()
+    else:
+        assert isinstance(items, Sequence)
+        carrier, first, again = _carried(fn, items, args, job, common, decode, results_to)
+    execution = Execution(carrier, first, again, allowed=allowed, progress=progress)
+    await execution.run()
+    failures = [execution.failures[index] for index in sorted(execution.failures)]
+    if execution.exceeded:
+        raise FanOutFailed(job.id, failures, execution.done, total, allowed) from execution.first_error
+    if results_to is not None:
+        return _stored(execution, total, failures)
+    results = [execution.results.get(index) for index in range(total)]
+    return results if tolerate is None else FanOut(results, execution.failures)
+
+
+def _carried(
+    fn: Any,
+    items: Sequence[Any],
+    args: Sequence[Any],
+    job: Job,
+    common: RawValue,
+    decode: Decode,
+    results_to: str | None,
+) -> tuple[Carrier, Iterator[Chunk], Again]:
+    """Return how items travel, put together as they do: as activities, as batches, or in child workflows."""
+    packed = _batches(items, job.batch)
     activities = len(items) if packed is None else len(packed)
     if packed is None and activities <= _SINGLE_HERE:
-        execution = Execution(
-            Single(job, fn, items.__getitem__, args),
-            (Chunk((index,), b"") for index in range(len(items))),
-            _one_by_one,
-            allowed=call.allowed,
-            progress=progress,
-        )
-    elif packed is not None and activities <= _BATCHES_HERE:
-        execution = Execution(
-            Batched(job, common, decoder(call.result)),
-            iter(packed),
-            _again(items, job.batch or Batch()),
-            allowed=call.allowed,
-            progress=progress,
-        )
-    else:
-        shards = Batch(_items_a_child(len(items), activities, packed is not None), _CHILD_BYTES)
-        spread = list(chunks(items.__getitem__, range(len(items)), shards.count, shards.size_bytes))
-        execution = Execution(
-            Sharded(job, len(spread), common, decoder(call.result)),
-            iter(spread),
-            _again(items, shards),
-            allowed=call.allowed,
-            progress=progress,
-        )
-    await execution.run()
-    if execution.exceeded:
-        failures = [execution.failures[index] for index in sorted(execution.failures)]
-        raise FanOutFailed(
-            job.id, failures, len(execution.results), len(items), call.allowed or 0
-        ) from execution.first_error
-    results = [execution.results.get(index) for index in range(len(items))]
-    return results if tolerate is None else FanOut(results, execution.failures)
+        single = (Chunk((index,), b"") for index in range(len(items)))
+        return Single(job, fn, items.__getitem__, args), single, _one_by_one
+    if packed is not None and (activities <= _BATCHES_HERE or results_to is not None):
+        if activities > LINE_BATCHES:
+            raise InvalidFanOut(
+                f"fan_out of {job.activity!r}: the {len(items):,} items fall into {activities:,} batches, and at most "
+                f"{LINE_BATCHES:,} write their results: make batch larger"
+            )
+        batched = Batched(job, common, decode, _folder(results_to, job))
+        return batched, iter(packed), _again(items, job.batch or Batch())
+    shards = Batch(_items_a_child(len(items), activities, packed is not None), _CHILD_BYTES)
+    spread = list(chunks(items.__getitem__, range(len(items)), shards.count, shards.size_bytes))
+    return Sharded(job, len(spread), common, decode), iter(spread), _again(items, shards)
+
+
+def _folder(results_to: str | None, job: Job) -> str | None:
+    """Return the folder of a fan-out's results: no other run and no other fan-out of this run writes to it."""
+    if results_to is None:
+        return None
+    from segue.activities.objects import join
+
+    return join(results_to, workflow.info().original_execution_run_id, job.id)
+
+
+def _stored(execution: Execution, total: int, failures: list[Failure]) -> StoredResults:
+    from segue.activities.objects import ObjectRef
+    from segue.workflows.fanout.stored_results import StoredResults
+
+    parts = sorted((ObjectRef.model_validate(ref) for ref in execution.stored), key=lambda ref: ref.url)
+    return StoredResults(parts, total, execution.done, failures)
 
 
 def _batches(items: Sequence[Any], batch: Batch | None) -> list[Chunk] | None:
@@ -198,7 +255,7 @@ def _items_a_child(items: int, activities: int, batched: bool) -> int:
     return min(max(1, each * items // activities), _ITEMS_A_CHILD)
 
 
-def _again(items: Sequence[Any], unit: Batch) -> Callable[[Sequence[int], Sequence[Earlier]], Iterator[Chunk]]:
+def _again(items: Sequence[Any], unit: Batch) -> Again:
     return lambda left, earlier: chunks(items.__getitem__, left, unit.count, unit.size_bytes, earlier)
 
 

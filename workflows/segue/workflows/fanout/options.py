@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from temporalio.worker import StartActivityInput
 
-from segue.activities.batch import BATCH_ACTIVITY, BatchRequest
+from segue.activities.batch import BATCH_ACTIVITY, LINES_ACTIVITY, BatchRequest, LinesRequest
 from segue.workflows.options import Options
 
 __all__ = ["batch_of", "fill_batch"]
@@ -19,19 +19,23 @@ _HEARTBEAT: Final = timedelta(seconds=30)
 _LONGEST: Final = timedelta(days=3650)
 
 
-def batch_of(activity: str, args: Sequence[Any]) -> BatchRequest | None:
-    """Return the batch that a call of an activity carries; None for any other call."""
-    if activity != BATCH_ACTIVITY or not args or not isinstance(args[0], BatchRequest):
-        return None
-    return args[0]
+def batch_of(activity: str, args: Sequence[Any]) -> BatchRequest | LinesRequest | None:
+    """Return what a call of one of Segue's own activities asks for batches of items; None for any other call."""
+    if activity in (BATCH_ACTIVITY, LINES_ACTIVITY) and args and isinstance(args[0], (BatchRequest, LinesRequest)):
+        return args[0]
+    return None
 
 
-def fill_batch(call: StartActivityInput, batch: BatchRequest, options: Options | None) -> bool:
+def fill_batch(call: StartActivityInput, batch: BatchRequest | LinesRequest, options: Options | None) -> bool:
     """Fill what the call of a batch leaves open; return whether it is known how long an item may take.
 
     The batch may take as long as its items can, one after another in the turns that they take. It is the worker that
     holds each item to its own time, and its death is noticed by the heartbeat.
     """
+    if isinstance(batch, LinesRequest):
+        if call.task_queue is None and options is not None:
+            call.task_queue = options.task_queue
+        return True
     item = batch.start_to_close_timeout or (options.start_to_close_timeout if options is not None else None)
     if item is None:
         return False

@@ -96,6 +96,7 @@ class FanOutShard:
             full=full,
         )
         execution.results.update(zip(before.done, before.results, strict=True))
+        execution.done = len(before.done)
         execution.failures.update((failure.index, failure) for failure in before.failures)
         for item, due in zip(part.earlier, part.due or [0.0] * len(part.earlier), strict=True):
             execution.wait_for(item, due)
