@@ -142,7 +142,7 @@ async def approval(
     offered, since = Choices.of(choices, approving), workflow.now()
     notices = Notices.of(notify, remind, escalate, allowed)
     entry = Entry(
-        id=id or "",
+        id="",
         question=" ".join(question.split()),
         details=details,
         choices=offered,
@@ -154,7 +154,8 @@ async def approval(
         allowed=tuple(sorted(allowed)) if allowed is not None else None,
     )
     at_deadline = _at_deadline(entry)
-    entry.id = register.claim(name, id)
+    # Only what is asked takes a number.
+    entry.id = register.claim(name, id or None)
     register.open(entry)
     tasks = notices.begin(register, entry)
     try:
@@ -173,6 +174,8 @@ async def approval(
             register.close(entry, "cancelled")
         await _end(tasks)
         raise
+    if entry.broken is not None:
+        register.close(entry, "cancelled")
     await _end(tasks)
     if entry.broken is not None:
         raise entry.broken
