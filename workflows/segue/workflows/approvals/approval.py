@@ -174,11 +174,12 @@ async def approval(
             register.close(entry, "cancelled")
         await _end(tasks)
         raise
-    if entry.broken is not None:
+    broken = entry.broken if entry.is_pending else None
+    if broken is not None:
         register.close(entry, "cancelled")
     await _end(tasks)
-    if entry.broken is not None:
-        raise entry.broken
+    if broken is not None:
+        raise broken
     if entry.decision is None:
         assert entry.until is not None  # only a deadline ends an approval without a decision
         raise ApprovalExpired(entry.id, entry.question, entry.until)
