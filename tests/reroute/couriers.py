@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from segue.activities import Policy, System, Terminal
     from segue.workflows import AllFailed, Call, CompensationFailed, call, fallback, first_success, hedge
 
-couriers = System("reroute-test-couriers", policy=Policy(maximum_attempts=1))
+couriers = System("reroute-test-couriers", policy=Policy(maximum_attempts=1, on_exhausted="fail"))
 
 # What the couriers did, by parcel, in order; and the parcels that are held no longer.
 effects: defaultdict[str, list[str]] = defaultdict(list)
@@ -209,7 +209,7 @@ class Plain:
                 return await told(fallback(one, two, on=7))  # type: ignore[arg-type]  # pyright: ignore
             case "arguments":
                 bad: Any = {"parcel": "none"}
-                call(send_by_bike, bad, 5, start_to_close=9)  # type: ignore[call-overload]  # pyright: ignore
+                call(send_by_bike, bad, 5, start_to_close=9, undo=send_by_van)  # type: ignore[call-overload]  # pyright: ignore
         return []
 
 

@@ -309,7 +309,7 @@ async def test_a_cancelled_race_has_only_losers(client: Client) -> None:
         ("tie", ["one", "two"]),
         ("alone", ["first_success() has one call, which needs no race: give a second"]),
         ("nothing", ["fallback() has nothing to fall back to: give a second call"]),
-        ("at once", ["hedge(after=0:00:00) waits for nothing: use first_success()"]),
+        ("at once", ["hedge(after=0:00:00): it must be a timedelta longer than zero"]),
         (
             "reason",
             [
@@ -338,7 +338,8 @@ async def test_a_call_that_cannot_be_made_is_refused_when_it_is_written_down(cli
     assert failed.value.cause.type == "InvalidCall"
     assert failed.value.cause.message == (
         "The call of send_by_bike cannot be made: it is an activity, which takes no start_to_close; it is given 2 "
-        "arguments, but takes 1; argument 1 'parcel': Parcel is not valid: id: Field required"
+        "arguments, but takes 1; argument 1 'parcel': Parcel is not valid: id: Field required; undo: send_by_van takes "
+        "Parcel, but send_by_bike returns str"
     )
 
 

@@ -113,5 +113,5 @@ async def test_a_deadline_of_nothing_is_refused(client: Client) -> None:
         error = await failure(handle)
 
     assert isinstance(error, ApplicationError)
-    assert error.message == "Saga 'trip' has a deadline of 0:00:00: it must be longer than zero"
+    assert error.message == "Saga 'trip' has a deadline of 0:00:00: it must be a timedelta longer than zero"
     assert effects[queue] == []

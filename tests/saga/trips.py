@@ -17,7 +17,10 @@ with workflow.unsafe.imports_passed_through():
     from segue.workflows import CompensationFailed, DeadlineExceeded, Saga, call
     from segue.workflows.options import UndeclaredActivity
 
-agency = System("saga-test-agency", policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1))
+agency = System(
+    "saga-test-agency",
+    policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1, on_exhausted="fail"),
+)
 
 # What the activities did, by trip, in order; and the trips whose held step may go on.
 effects: defaultdict[str, list[str]] = defaultdict(list)

@@ -20,7 +20,7 @@ from temporalio import workflow
 from segue.activities import faithful
 from segue.activities.errors import PayloadError, Terminal, describe
 from segue.activities.system import activity_name, system_of
-from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, signature
+from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, fits, shown, signature
 from segue.workflows.graph.step import StepOptions
 from segue.workflows.options import UndeclaredActivity
 from segue.workflows.summary import summarize
@@ -138,8 +138,8 @@ def written(
     """Return a call that was checked; `what` begins the message if it is refused."""
     kind = _kind(fn)
     found = list(_problems(fn, args, options, kind))
-    if undo is not None and _kind(undo) is None:
-        found.append(f"undo: {_unfit(undo)}")
+    if undo is not None:
+        found.extend(_undo_problems(fn, undo))
     if found or kind is None:
         raise InvalidCall(f"{what} of {_name(fn)} cannot be made: {'; '.join(found)}")
     if not _has_timeout(fn, options):
@@ -205,6 +205,21 @@ def _arguments(args: Sequence[Any], taken: Signature) -> Iterator[str]:
             yield f"argument {position + 1} {parameter.name!r}: {error.message}"
         except pydantic.ValidationError as error:
             yield f"argument {position + 1} {parameter.name!r}: {describe(error)}"
+
+
+def _undo_problems(fn: Callable[..., Any], undo: Any) -> Iterator[str]:
+    if _kind(undo) is None:
+        yield f"undo: {_unfit(undo)}"
+        return
+    try:
+        returns, taken = signature(fn).returns, signature(undo)
+    except (TypeError, ValueError):  # some callables made in C
+        return
+    parameter = taken.parameter(0)
+    if parameter is None or taken.required > 1:
+        yield f"undo: {_name(undo)} takes {len(taken.parameters)} arguments, but is given one, the result"
+    elif not fits(returns, parameter.hint):
+        yield f"undo: {_name(undo)} takes {shown(parameter.hint)}, but {_name(fn)} returns {shown(returns)}"
 
 
 def _has_timeout(fn: Callable[..., Any], options: StepOptions) -> bool:

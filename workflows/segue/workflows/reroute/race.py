@@ -55,8 +55,9 @@ async def hedge(
         ActivityError: One has failed with an error that ends the race. Likewise `ChildWorkflowError`.
         CompensationFailed: What a loser did could not be undone.
     """
-    if after <= timedelta(0):
-        raise Terminal(f"hedge(after={after}) waits for nothing: use first_success()", type="InvalidCall")
+    given: Any = after
+    if not isinstance(given, timedelta) or given <= timedelta(0):
+        raise Terminal(f"hedge(after={given}): it must be a timedelta longer than zero", type="InvalidCall")
     return await _Race("hedge", (first, *(others or (first,))), Reasons(on, unless), after).run()
 
 

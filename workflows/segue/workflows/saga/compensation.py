@@ -1,8 +1,9 @@
 """What undoes one step: registered, and carried out if it must be.
 
-It is a step like any other, with `undo` in its summary, and does not give up: however its system's policy bounds the
-attempts of ordinary steps, a compensation is tried again, at that policy's intervals, until it succeeds or meets an
-error that is terminal. A system that parks what it cannot finish keeps its own bounds, for nothing is lost there.
+It is a step like any other, with `undo` in its summary, and does not give up. Where its system's policy lets it park,
+it has the policy's attempts, and waits for repair if it has failed for good. Where the policy says
+`on_exhausted="fail"`, the bounds that it sets for ordinary steps do not hold: a compensation is tried again, at the
+policy's intervals, until it succeeds or meets an error that is terminal.
 """
 
 from __future__ import annotations

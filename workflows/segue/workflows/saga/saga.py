@@ -55,8 +55,9 @@ class Saga:
     """
 
     def __init__(self, name: str = "saga", *, deadline: timedelta | None = None, parallel: bool = False) -> None:
-        if deadline is not None and deadline <= timedelta(0):
-            raise InvalidSaga(f"Saga {name!r} has a deadline of {deadline}: it must be longer than zero")
+        given: Any = deadline
+        if given is not None and not (isinstance(given, timedelta) and given > timedelta(0)):
+            raise InvalidSaga(f"Saga {name!r} has a deadline of {given}: it must be a timedelta longer than zero")
         self.deadline = deadline
         self.state: SagaState = "running"
         self.compensations: list[Compensation] = []
@@ -126,7 +127,7 @@ class Saga:
             fn: An activity, the run method of a workflow, which is run as a child, or plain code of the workflow.
             args: Its arguments.
             options: Those of `workflow.start_activity`, or of `workflow.start_child_workflow` for a child. Without a
-                `retry_policy` it is tried until it succeeds or meets a terminal error.
+                `retry_policy` it does not give up, see `segue.workflows.saga.compensation`.
 
         Raises:
             InvalidCall: It could not be called so. The message says all that is wrong.
