@@ -797,6 +797,27 @@ async def test_the_plugins_ids_and_summaries_are_told(client: Client, task_queue
     ]
 
 
+@workflow.defn
+class Packs:
+    @workflow.run
+    async def run(self, order: str) -> str:
+        return await workflow.execute_child_workflow(Charge.run, args=[order, 1, 1.0])
+
+
+async def test_a_child_is_named_where_its_summary_stands_alone(client: Client, task_queue: str) -> None:
+    """The Web UI labels a child by its summary alone, so the type is in it; beside the type it is not repeated."""
+    async with working(client, task_queue, workflows=[Packs, Charge]):
+        handle = await start(client, Packs.run, "17", task_queue=task_queue)
+        await handle.result()
+    [summary] = [
+        event.user_metadata.summary.data
+        async for event in handle.fetch_history_events()
+        if event.HasField("start_child_workflow_execution_initiated_event_attributes")
+    ]
+    assert summary.decode() == '"Charge • 17, 1"'
+    assert told(await steps(handle), "kind", "name", "summary") == [("child_workflow", "Charge", "17, 1")]
+
+
 async def test_a_run_is_json_by_pydantic(plain: Client, task_queue: str) -> None:
     """Records are plain dataclasses: pydantic writes a run as JSON and reads it back the same."""
     async with working(plain, task_queue):

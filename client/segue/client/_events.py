@@ -62,7 +62,7 @@ def steps_of(history: History, now: datetime, decoded: Decoded) -> list[Step]:
             Step(
                 id=said.pop("id", None) or f"{draft.kind}-{event_id}",
                 kind=draft.kind,
-                summary=_summary(event, decoded),
+                summary=said.pop("summary", None) or _summary(event, decoded),
                 state="abandoned" if history.closed is not None and draft.state in OPEN else draft.state,
                 scheduled_time=scheduled_time,
                 closed_time=closed_time,
@@ -235,6 +235,9 @@ def _child_workflow(draft: Draft, decoded: Decoded) -> dict[str, Any]:
         "result_bytes": _size(draft.closed, "result"),
         "error": error_of(_failure(draft.closed), decoded),
     }
+    if (summary := _summary(draft.opened, decoded)) is not None:
+        # The plugin's begins with the type, for the Web UI's sake.
+        said["summary"] = summary.removeprefix(f"{said['name']} • ")
     if draft.started is not None:
         said["started_time"] = utc(draft.started.event_time)
         said["run_id"] = attributes(draft.started).workflow_execution.run_id
