@@ -11,7 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from segue.activities.errors import PayloadError, Retryable, Terminal
+from segue.activities.effect import EffectError
+from segue.activities.errors import Ambiguous, NotDone, PayloadError, Retryable, Terminal
 from segue.activities.heartbeat import last_progress, progress
 from segue.activities.idempotency import idempotency_key
 from segue.activities.policy import Capacity, Policy, PolicyError
@@ -41,6 +42,9 @@ __all__ = [
     "PolicyError",
     "System",
     # errors
+    "Ambiguous",
+    "EffectError",
+    "NotDone",
     "PayloadError",
     "Retryable",
     "Terminal",

@@ -14,8 +14,10 @@ The errors of this module:
 
     ApplicationError                 (temporalio)
     ├── Terminal                     no further attempt
-    │   └── PayloadError             a value cannot be carried faithfully, or is too large
+    │   ├── PayloadError             a value cannot be carried faithfully, or is too large
+    │   └── Ambiguous                nobody knows whether an at-most-once step happened
     └── Retryable                    another attempt, after `after` if given
+        └── NotDone                  an at-most-once step has not happened
 """
 
 from __future__ import annotations
@@ -33,15 +35,20 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Fa
 from segue.activities.system import System
 
 __all__ = [
+    "AMBIGUOUS",
     "HTTP_STATUS",
     "HTTP_TERMINAL",
     "MAXIMUM_RETRY_AFTER",
+    "NOT_DONE",
     "PAYLOAD",
     "VALIDATION",
+    "Ambiguous",
+    "NotDone",
     "PayloadError",
     "Retryable",
     "Terminal",
     "classify",
+    "declares_terminal",
     "describe",
     "leaves",
     "message_of",
@@ -52,6 +59,8 @@ __all__ = [
 HTTP_STATUS: Final = "HTTPStatusError"
 PAYLOAD: Final = "PayloadError"
 VALIDATION: Final = "ValidationError"
+AMBIGUOUS: Final = "Ambiguous"
+NOT_DONE: Final = "NotDone"
 
 MAXIMUM_RETRY_AFTER: Final = timedelta(minutes=15)
 """Longest `Retry-After` that is honoured; a system that asks for more is asked again after this."""
@@ -101,6 +110,27 @@ class Retryable(ApplicationError):
             category=ApplicationErrorCategory.BENIGN if after is not None else ApplicationErrorCategory.UNSPECIFIED,
         )
         self.after = after
+
+
+class Ambiguous(Terminal):
+    """Nobody knows whether a step took effect. An at-most-once step is then reconciled, or parks.
+
+    Any error of such a step that does not say otherwise is taken for this one; raise it to say so yourself.
+    """
+
+    def __init__(self, message: str, *details: Any) -> None:
+        super().__init__(message, *details, type=AMBIGUOUS)
+
+
+class NotDone(Retryable):
+    """A step has not taken effect, so that another attempt does no harm.
+
+    An at-most-once step that raises it, or any `Retryable`, is tried again; a reconcile activity may raise it in place
+    of returning None.
+    """
+
+    def __init__(self, message: str, *details: Any, after: timedelta | None = None) -> None:
+        super().__init__(message, *details, after=after, type=NOT_DONE)
 
 
 class PayloadError(Terminal):
@@ -173,6 +203,11 @@ def retry_after(value: str | None, now: datetime | None = None) -> timedelta | N
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return min(max(date - (now or datetime.now(UTC)), timedelta(0)), MAXIMUM_RETRY_AFTER)
+
+
+def declares_terminal(error: BaseException, system: System | None) -> bool:
+    """Return whether a system declares that no other attempt can succeed after an error."""
+    return _declared(error, system) is True
 
 
 def _declared(error: BaseException, system: System | None) -> bool | None:

@@ -29,11 +29,15 @@ class Step(BaseModel):
         workflow_id: The workflow that the step belongs to, None if it is the one that scheduled it.
         run_id: The run's id before it was reset, None if it was not; that of the workflow that the step belongs to.
         repetition: How often the run gave the same activity id to an earlier step.
+        alteration: How often an operator gave this step another input, which makes another effect of it.
+        activity_id: The activity whose step this is, where it is another's: it asks what became of that one.
     """
 
     workflow_id: str | None = None
     run_id: str | None = None
     repetition: int = 0
+    alteration: int = 0
+    activity_id: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,10 @@ def idempotency_key(part: str = "") -> str:
     info = activity.info()
     step = info.step if isinstance(info, StepInfo) else Step()
     run = step.run_id or info.workflow_run_id or info.activity_run_id or ""
-    activity_id = f"{info.activity_id}\n{step.repetition}" if step.repetition else info.activity_id
+    activity_id = step.activity_id or info.activity_id
+    if step.repetition or step.alteration:
+        # No activity's id holds a line break that was not put there, and keys of older versions stay as they are.
+        activity_id += f"\n{step.repetition}" + (f"\n{step.alteration}" if step.alteration else "")
     fields = (info.namespace, step.workflow_id or info.workflow_id or "", run, activity_id, part)
     return hashlib.sha256("\0".join(fields).encode()).hexdigest()[:32]
 

@@ -20,7 +20,8 @@ from temporalio.common import RetryPolicy
 
 __all__ = ["Capacity", "OnExhausted", "Policy", "PolicyError"]
 
-OnExhausted = Literal["fail"]
+OnExhausted = Literal["fail", "park"]
+"""What happens to a step that has failed for good."""
 
 # A step that may run longer than this heartbeats, so that the death of its worker is noticed long before its timeout.
 _HEARTBEAT_FROM = timedelta(seconds=60)
@@ -64,7 +65,9 @@ class Policy:
         backoff_coefficient: Factor by which the wait grows, at least 1.
         maximum_interval: Longest wait between two attempts, None for Temporal's 100 times the initial interval.
         maximum_attempts: Number of attempts, the first included; 0 for no bound.
-        on_exhausted: What happens when the attempts are used up: "fail" raises `ActivityError` in the workflow.
+        on_exhausted: What happens to a step that has failed for good, because its attempts are used up or its error is
+            terminal. "fail" raises `ActivityError` in the workflow; "park" keeps the step waiting until an operator
+            repairs it, see `segue repair`. None parks what undoes earlier work, and lets everything else fail.
     """
 
     start_to_close_timeout: timedelta = timedelta(seconds=30)
@@ -75,7 +78,7 @@ class Policy:
     backoff_coefficient: float = 2.0
     maximum_interval: timedelta | None = timedelta(minutes=1)
     maximum_attempts: int = 10
-    on_exhausted: OnExhausted = "fail"
+    on_exhausted: OnExhausted | None = None
 
     @property
     def effective_heartbeat_timeout(self) -> timedelta | None:
@@ -133,8 +136,8 @@ class Policy:
             yield "maximum_attempts", f"must be 0 (no bound) or more, not {attempts!r}"
         elif attempts >= _TOO_MANY_ATTEMPTS:
             yield "maximum_attempts", f"must be less than {_TOO_MANY_ATTEMPTS}, not {attempts!r}"
-        if self.on_exhausted != "fail":
-            yield "on_exhausted", f"must be 'fail', the only outcome this version offers, not {self.on_exhausted!r}"
+        if self.on_exhausted not in ("fail", "park", None):
+            yield "on_exhausted", f"must be 'fail' or 'park', not {self.on_exhausted!r}"
         if not unfit:
             yield from self._impossible_combinations()
 

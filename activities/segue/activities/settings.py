@@ -238,7 +238,7 @@ def _convert(field: str, value: object) -> Any:
     if field not in _POLICY_FIELDS:
         raise ValueError(_unknown("field", field, _FIELDS))
     if field == "on_exhausted":
-        return value
+        return None if value == "none" else value
     if field == "maximum_attempts":
         return _number(value, (int,))
     if field == "backoff_coefficient":

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast, overload
 
 from temporalio import activity, workflow
 
+from segue.activities.effect import Effect, EffectKind
 from segue.activities.policy import Capacity, Policy, PolicyError
 
 __all__ = ["System", "activity_name", "system_of", "systems"]
@@ -73,6 +74,8 @@ class System:
         self.declared_at = f"{caller.f_code.co_filename}:{caller.f_lineno}" if caller is not None else "unknown"
         self.module: str = caller.f_globals.get("__name__", "") if caller is not None else ""
         self.activities: list[str] = []
+        self.effects: dict[str, Effect] = {}
+        self.returns: dict[str, Any] = {}
         # The sandbox imports a workflow's module anew for every run; only the process's own import declares.
         if not workflow.unsafe.in_sandbox():
             _systems[name] = self
@@ -84,24 +87,64 @@ class System:
     def activity(self, fn: F, /) -> F: ...
 
     @overload
-    def activity(self, /, *, name: str | None = None, no_thread_cancel_exception: bool = False) -> Callable[[F], F]: ...
+    def activity(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        no_thread_cancel_exception: bool = False,
+        effect: EffectKind = "idempotent",
+        reconcile: Callable[..., Any] | None = None,
+        compensate: Callable[..., Any] | None = None,
+    ) -> Callable[[F], F]: ...
 
     def activity(
-        self, fn: F | None = None, /, *, name: str | None = None, no_thread_cancel_exception: bool = False
+        self,
+        fn: F | None = None,
+        /,
+        *,
+        name: str | None = None,
+        no_thread_cancel_exception: bool = False,
+        effect: EffectKind = "idempotent",
+        reconcile: Callable[..., Any] | None = None,
+        compensate: Callable[..., Any] | None = None,
     ) -> F | Callable[[F], F]:
         """Register a function as a plain Temporal activity of this system.
 
-        The function may be sync (it runs in a thread) or async. The options are those of `temporalio.activity.defn`.
+        The function may be sync (it runs in a thread) or async.
+
+        Args:
+            fn: The function.
+            name: Its name; by default the function's own.
+            no_thread_cancel_exception: As for `temporalio.activity.defn`.
+            effect: What another attempt does. "idempotent": no harm. "at_most_once": perhaps a second effect, so it is
+                tried again only where the last attempt is known to have had none; else it is reconciled, or parks.
+                "compensable": no harm, and `compensate` undoes what it did.
+            reconcile: For an at-most-once step, the activity that asks the system what happened. It takes the same
+                arguments, and returns the step's result if it happened, and None if it did not; for a step without a
+                result, whether it happened.
+            compensate: For a compensable step, the activity that undoes it, given its result.
+
+        Raises:
+            EffectError: The declaration contradicts itself.
         """
 
-        if fn is None:
-            return lambda fn: self._register(fn, name or fn.__name__, no_thread_cancel_exception)
-        return self._register(fn, fn.__name__, False)
+        def register(fn: F) -> F:
+            return self._register(
+                fn,
+                name or fn.__name__,
+                no_thread_cancel_exception,
+                Effect.of(name or fn.__name__, fn, effect, reconcile, compensate),
+            )
 
-    def _register(self, fn: F, name: str, no_thread_cancel_exception: bool) -> F:
+        return register if fn is None else register(fn)
+
+    def _register(self, fn: F, name: str, no_thread_cancel_exception: bool, effect: Effect) -> F:
         activity.defn(name=name, no_thread_cancel_exception=no_thread_cancel_exception)(fn)
         setattr(fn, _ATTRIBUTE, self)
         self.activities.append(name)
+        self.effects[name] = effect
+        self.returns[name] = getattr(_definition(fn), "ret_type", None)
         if not workflow.unsafe.in_sandbox():
             _claims.setdefault(name, {})[self.name] = self
             _parameters[name] = _parameter_names(fn)

@@ -22,7 +22,7 @@ from temporalio.workflow import Info
 
 from segue.activities.system import system_of, systems
 from segue.workflows.approvals.register import IDENTITY_FUNCTION
-from segue.workflows.features import FLAG_FUNCTION, Feature
+from segue.workflows.features import FLAG_FUNCTION, FLAGS
 
 __all__ = ["FlaggedWorkflowRunner", "SegueWorkflowRunner", "flagged"]
 
@@ -42,6 +42,8 @@ _PASSED_THROUGH: Final = (
     "segue.workflows.interceptor",
     "segue.workflows.interruption",
     "segue.workflows.options",
+    "segue.workflows.pausing",
+    "segue.workflows.repair",
     "segue.workflows.reroute",
     "segue.workflows.saga",
     "segue.workflows.steps",
@@ -160,7 +162,8 @@ def _flagged_instance(
 
 
 class _Flags:
-    """Which features a run has, written into its history with the workflow task that decides it.
+    """Which features a run has, and what became of its failed steps, written into its history with the workflow task
+    that decides it.
 
     Temporal's server keeps with each workflow task the flags that the SDK used in it, and hands all flags of a history
     to its replay: a patch without the two events that a patch costs, and without their noise in the Web UI.
@@ -173,15 +176,15 @@ class _Flags:
 
     def before(self, act: WorkflowActivation) -> None:
         if act.available_internal_flags:
-            self._known.update(feature for feature in Feature if feature in act.available_internal_flags)
+            self._known.update(flag for flag in act.available_internal_flags if flag in FLAGS)
         self._replaying = act.is_replaying
 
-    def raised(self, feature: int) -> bool:
+    def raised(self, flag: int) -> bool:
         """Return whether the history has the flag; a run that is not replaying gets it by asking."""
-        if feature not in self._known and not self._replaying:
-            self._known.add(feature)
-            self._used.append(feature)
-        return feature in self._known
+        if flag not in self._known and not self._replaying:
+            self._known.add(flag)
+            self._used.append(flag)
+        return flag in self._known
 
     def after(self, completion: WorkflowActivationCompletion) -> None:
         if self._used and completion.HasField("successful"):

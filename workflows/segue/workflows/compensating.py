@@ -14,6 +14,8 @@ from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Final
 
+from segue.workflows.repair.rule import unruled
+
 __all__ = ["compensating", "is_compensating"]
 
 _COMPENSATING: Final[ContextVar[bool]] = ContextVar("segue_compensating", default=False)
@@ -29,6 +31,8 @@ def compensating() -> Generator[None]:
     """Mark what is called within the block, in tasks that are created there too."""
     token = _COMPENSATING.set(True)
     try:
-        yield
+        # What somebody around this does about an error is for the work that failed, not for what undoes it.
+        with unruled():
+            yield
     finally:
         _COMPENSATING.reset(token)

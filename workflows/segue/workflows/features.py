@@ -15,10 +15,17 @@ from typing import Final, cast
 
 from temporalio import workflow
 
-__all__ = ["FLAG_FUNCTION", "Feature", "has"]
+__all__ = ["FIRST_DECISION", "FLAG_FUNCTION", "FLAGS", "Feature", "has"]
 
 FLAG_FUNCTION: Final = "segue_flag"
 """External function by which the plugin's workflow runner tells whether a run has a feature, given its number."""
+
+
+FIRST_DECISION: Final = 0x5E700000
+"""The first of the flags that say what became of each step that failed: see `segue.workflows.repair.outcome`."""
+
+FLAGS: Final = range(0x5E600000, 0x5E800000)
+"""All of Segue's flags."""
 
 
 class Feature(enum.IntEnum):

@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from temporalio.common import RetryPolicy
 from temporalio.worker import StartActivityInput, StartLocalActivityInput
 
+from segue.activities.effect import Effect
+from segue.activities.policy import OnExhausted
 from segue.activities.settings import Effective, Settings
 from segue.activities.system import System, activity_name, claims, system_of
 
@@ -30,6 +32,7 @@ class Options:
     heartbeat_timeout: Callable[[timedelta], timedelta | None]
     retry_policy: RetryPolicy
     task_queue: str | None
+    on_exhausted: OnExhausted | None
 
     @classmethod
     def of(cls, system: System, effective: Effective) -> Options:
@@ -43,6 +46,7 @@ class Options:
             heartbeat_timeout=policy.heartbeat_timeout_of,
             retry_policy=policy.retry_policy(),
             task_queue=effective.task_queue,
+            on_exhausted=policy.on_exhausted,
         )
 
     def fill(self, call: StartActivityInput | StartLocalActivityInput) -> None:
@@ -123,6 +127,11 @@ class Catalogue:
         options = self._options[name] = Options.of(system, self.settings.resolve(system))
         return options
 
+    def effect(self, name: str) -> Effect:
+        """Return the effect of an activity type, as its system declares it."""
+        system = self.system(name)
+        return system.effects.get(name, _IDEMPOTENT) if system is not None else _IDEMPOTENT
+
     def queues(self, activities: Iterable[Callable[..., Any]]) -> Mapping[str, list[Callable[..., Any]]]:
         """Return the activities that have a task queue of their own, by that queue."""
         queues: dict[str, list[Callable[..., Any]]] = {}
@@ -132,6 +141,9 @@ class Catalogue:
             if options is not None and options.task_queue is not None:
                 queues.setdefault(options.task_queue, []).append(fn)
         return queues
+
+
+_IDEMPOTENT: Final = Effect()
 
 
 def _shorter(one: timedelta | None, other: timedelta | None) -> bool:

@@ -34,6 +34,7 @@ class _Record:
     closed: datetime | None = None
     state: str = "running"
     error: str | None = None
+    parked: datetime | None = None
 
 
 class StepLog:
@@ -56,6 +57,17 @@ class StepLog:
         self._open[handle] = _Record(kind, name, summary, id, workflow.now())
         self.open_ids.add(id)
         handle.add_done_callback(self._ended)
+
+    def parked(self, handle: asyncio.Future[Any], why: str | None) -> None:
+        """Record that an open step waits for an operator, and why; None if it does so no longer."""
+        record = self._open[handle]
+        record.state, record.error = ("running", None) if why is None else ("parked", why)
+        record.parked = None if why is None else workflow.now()
+
+    def state_of(self, id: str) -> str | None:
+        """Return the state of the latest activity with an id, among those that are recorded one by one."""
+        records = (*self._closed, *self._open.values())
+        return next((record.state for record in reversed(records) if record.id == id), None)
 
     def _ended(self, handle: asyncio.Future[Any]) -> None:
         record = self._open.pop(handle)
@@ -84,12 +96,22 @@ class StepLog:
         for record in sorted((*self._closed, *self._open.values()), key=lambda record: record.started):
             title = _cell(record.name if record.summary is None else f"{record.name} • {record.summary}")
             lasted = _elapsed((record.closed or now) - record.started)
-            lines.append(f"| {_SYMBOLS[record.state]} | {title} | {lasted} | {_cell(record.error or '')} |")
+            error = record.error or ""
+            if record.parked is not None:
+                error = f"parked {_elapsed(now - record.parked)}, {error}"
+            lines.append(f"| {_SYMBOLS[record.state]} | {title} | {lasted} | {_cell(error)} |")
         lines.extend(f"| {_SYMBOLS['waiting']} | {_cell(wait)} | | |" for wait in waits)
         return "\n".join(lines) if len(lines) > 2 else "No steps yet."
 
 
-_SYMBOLS: Final = {"running": "▶", "completed": "✓", "failed": "✗", "cancelled": "⊘", "waiting": "⏳"}
+_SYMBOLS: Final = {
+    "running": "▶",
+    "parked": "▌",
+    "completed": "✓",
+    "failed": "✗",
+    "cancelled": "⊘",
+    "waiting": "⏳",
+}
 
 
 def _cell(text: str) -> str:

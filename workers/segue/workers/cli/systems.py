@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,11 +14,16 @@ from segue.workers.cli.exits import Exit, Failure
 from segue.workers.cli.worker import load
 
 if TYPE_CHECKING:
+    from segue.activities.effect import Effect
     from segue.activities.settings import Effective
     from segue.activities.system import System
 
 # What None means, by field.
-_NONE: Final = {"maximum_interval": "100 times initial_interval", "task_queue": "the workflow's"}
+_NONE: Final = {
+    "maximum_interval": "100 times initial_interval",
+    "on_exhausted": "fail",
+    "task_queue": "the workflow's",
+}
 
 
 @click.command("systems", short_help="Each system's policy, capacity and queue, and where they come from")
@@ -62,6 +68,7 @@ def _as_object(system: System, effective: Effective) -> dict[str, Any]:
         "name": system.name,
         "declared_at": system.declared_at,
         "activities": system.activities,
+        "effects": {name: _effect(system.effects[name]) for name in system.activities},
         "values": {
             name: {"value": value, "from": effective.origins[name]} for name, value in _values(effective).items()
         },
@@ -76,8 +83,22 @@ def _block(system: System, effective: Effective) -> list[str]:
     lines = output.table(
         ("", "", ""), rows, paint=lambda _, text, cell: click.style(cell, dim=True) if text == "default" else cell
     )
-    steps = ", ".join(system.activities) or "no activities"
+    steps = ", ".join(_steps(system)) or "no activities"
     return [f"{click.style(system.name, bold=True)}  {steps}", *lines[1:]]
+
+
+def _effect(effect: Effect) -> dict[str, str | None]:
+    return {"effect": effect.kind, "reconcile": effect.reconcile, "compensate": effect.compensate}
+
+
+def _steps(system: System) -> Iterator[str]:
+    """Yield the activities of a system, those with what their effects ask for that are not merely idempotent."""
+    for name in system.activities:
+        effect = system.effects[name]
+        further = [f"reconcile: {effect.reconcile}"] if effect.reconcile is not None else []
+        further += [f"undo: {effect.compensate}"] if effect.compensate is not None else []
+        told = [] if effect.kind == "idempotent" else [effect.kind.replace("_", "-"), *further]
+        yield f"{name} ({', '.join(told)})" if told else name
 
 
 def _said(name: str, value: Any, effective: Effective) -> str:

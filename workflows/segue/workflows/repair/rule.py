@@ -1,0 +1,58 @@
+"""Who says what happens to a step that has failed for good, where it is not its system's policy.
+
+    with on_exhausted("fail"):
+        await workflow.execute_activity(charge, order)      # its error is raised, for this code knows what to do
+
+Whatever leads an error to another way, as `fallback` does, says so too: a step that parks would never lead there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from typing import Final
+
+from segue.activities.policy import OnExhausted
+
+__all__ = ["Rule", "handled", "on_exhausted", "rule", "unruled"]
+
+Rule = Callable[[BaseException], "OnExhausted | None"]
+"""Says what happens to a step that has failed with an error; None leaves it to the step's system."""
+
+_RULE: Final[ContextVar[Rule | None]] = ContextVar("segue_on_exhausted", default=None)
+
+
+def rule() -> Rule | None:
+    """Return what the code that is running says of the steps it starts."""
+    return _RULE.get()
+
+
+def on_exhausted(what: OnExhausted) -> contextlib.AbstractContextManager[None]:
+    """Say what happens to the steps that are started within the block, whatever their systems' policies say.
+
+    It does not hold for an at-most-once step of which nobody knows whether it happened: such a one always parks.
+
+    Args:
+        what: "fail" raises `ActivityError`, "park" lets the step wait for an operator.
+    """
+    return _ruled(lambda _: what)
+
+
+def handled(leads_on: Callable[[BaseException], bool]) -> contextlib.AbstractContextManager[None]:
+    """Say that the errors for which this holds are handled, so that a step fails with them in place of parking."""
+    return _ruled(lambda error: "fail" if leads_on(error) else None)
+
+
+def unruled() -> contextlib.AbstractContextManager[None]:
+    """Say nothing of the steps that are started within the block, whatever is said around it."""
+    return _ruled(None)
+
+
+@contextlib.contextmanager
+def _ruled(rule: Rule | None) -> Generator[None]:
+    token = _RULE.set(rule)
+    try:
+        yield
+    finally:
+        _RULE.reset(token)
