@@ -28,13 +28,17 @@ async def start(client: Client, queue: str, *args: Any) -> WorkflowHandle[Any, i
     return await client.start_workflow(Wide.run, args=args, id=f"wide-{uuid.uuid4()}", task_queue=queue)
 
 
+# What the server does when more happens during a workflow task than it buffers, or something does as the run ends.
+_OF_COURSE = ("WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND", "WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND")
+
+
 async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[str]:
-    """Return why workflow tasks failed, but for those that the server ends to let more than 100 buffered events in."""
+    """Return why workflow tasks failed."""
     found: list[str] = []
     async for event in handle.fetch_history_events():
         failed = event.workflow_task_failed_event_attributes
-        if failed.ByteSize() and failed.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND:
-            found.append(f"{WorkflowTaskFailedCause.Name(failed.cause)}: {failed.failure.message}")
+        if failed.ByteSize() and (cause := WorkflowTaskFailedCause.Name(failed.cause)) not in _OF_COURSE:
+            found.append(f"{cause}: {failed.failure.message}")
     return found
 
 
