@@ -16,6 +16,7 @@ from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, Workflow
 from temporalio.service import RPCError
 
 from segue.client.records import Step
+from segue.workflows.pausing.pause import PAUSE, RESUME
 
 __all__ = ["located", "places"]
 
@@ -48,7 +49,12 @@ async def located(handle: WorkflowHandle[Any, Any], wait: Step, timeout: timedel
     waiting_for = wait.waiting_for
     if metadata is not None:
         # A handler without a name takes every signal or update that has no handler of its own.
-        ends = [f"signal {signal.name!r}" for signal in metadata.definition.signal_definitions if signal.name]
+        # Every run can be paused, but no code waits for that.
+        ends = [
+            f"signal {signal.name!r}"
+            for signal in metadata.definition.signal_definitions
+            if signal.name and signal.name not in (PAUSE, RESUME)
+        ]
         ends += [f"update {update.name!r}" for update in metadata.definition.update_definitions if update.name]
         waiting_for = " or ".join([*ends, "a condition"])
     if found:

@@ -15,6 +15,7 @@ from segue.client._failures import Decoded, error_of
 from segue.client._history import History
 from segue.client.records import Error, Status, Step, TaskQueue
 from segue.client.wording import TIMES, duration, one_line, time, title
+from segue.workflows.pausing.pause import Pause
 
 __all__ = ["Waiting"]
 
@@ -32,6 +33,7 @@ class Waiting:
     queues: tuple[TaskQueue, ...]
     decoded: Decoded
     now: datetime
+    pauses: tuple[Pause, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -39,6 +41,7 @@ class Waiting:
         paused = (
             self.described.workflow_execution_info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
         )
+        paused = paused or any(pause.system is None for pause in self.pauses)
         return "paused" if paused and self.history.closed is None else self.history.status
 
     @property
@@ -70,6 +73,9 @@ class Waiting:
     def run(self, steps: Sequence[Step]) -> str | None:
         """Return what the run waits for, None if nothing."""
         task, open_steps = self.described.pending_workflow_task, [step for step in steps if step.is_open]
+        whole = next((step for step in open_steps if step.state == "paused" and step.id == "paused"), None)
+        if whole is not None:
+            return whole.waiting_for
         if self.status == "paused":
             paused = self.described.workflow_extended_info.pause_info
             reason = f": {one_line(paused.reason)}" if paused.reason else ""

@@ -9,7 +9,6 @@ the workers that poll its task queues. A worker is asked one thing only: where i
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
@@ -19,11 +18,12 @@ from typing import Any, Final
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import WorkflowHandle
-from temporalio.converter import DataConverter, WorkflowSerializationContext
 
+from segue.client._decoding import decode
 from segue.client._events import payloads_in, run_error, steps_of, utc
 from segue.client._failures import Decoded
 from segue.client._history import History, attributes
+from segue.client._pauses import PauseHistory, held_in, pause_steps
 from segue.client._pending import joined, pending_payloads
 from segue.client._queues import queues_of
 from segue.client._stack import located
@@ -78,20 +78,25 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
     )
     # History is read second, so that it knows of everything that was described, and of the same run.
     handle = client.get_workflow_handle(handle.id, run_id=described.workflow_execution_info.execution.run_id)
-    history = History()
+    history, pausing = History(), PauseHistory()
     async for event in handle.fetch_history_events():
         history.feed(event)
-    context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=handle.id)
-    decoded = await _decode(client.data_converter.with_context(context), _payloads(history, described))
+        pausing.feed(event)
+    decoded = await decode(client, handle.id, [*_payloads(history, described), *pausing.payloads()])
+    pauses = tuple(pausing.pauses(decoded).values()) if history.closed is None else ()
     queues = await queues_of(client, history, described) if history.closed is None else ()
     now = datetime.now(UTC)
-    waiting = Waiting(history=history, described=described, queues=queues, decoded=decoded, now=now)
+    waiting = Waiting(history=history, described=described, queues=queues, decoded=decoded, now=now, pauses=pauses)
     found = [
         dataclasses.replace(step, waiting_for=step.waiting_for or waiting.step(step)) if step.is_open else step
         for step in joined(steps_of(history, now, decoded), described, decoded, now)
     ]
     if history.closed is None:
         found = [*_without_timers(found, asked := _approvals(history, waiting)), *_decisions(history, asked, now)]
+    if pauses:
+        asks = query_timeout if queues and queues[0].pollers else None
+        held = await held_in(handle, asks) if asks is not None else None
+        found += pause_steps(history, len(found), pauses, held, now)
     if waiting.status == "running" and not waiting.task_pending and not any(step.is_open for step in found):
         wait = _wait(history, now)
         if wait is not None and query_timeout is not None and queues and queues[0].pollers:
@@ -213,18 +218,3 @@ def _payloads(history: History, described: DescribeWorkflowExecutionResponse) ->
         yield described.workflow_execution_info.memo.fields[MEMO["approval"]]
     if described.execution_config.user_metadata.HasField("summary"):
         yield described.execution_config.user_metadata.summary
-
-
-async def _decode(converter: DataConverter, payloads: Iterable[Payload]) -> Decoded:
-    """Decode each different payload once. What cannot be decoded, for want of a key or a codec, is None."""
-    encoded = {payload.SerializeToString(deterministic=True): payload for payload in payloads}
-    values: dict[bytes, Any] = {}
-
-    async def decode(key: bytes, payload: Payload) -> None:
-        try:
-            values[key] = (await converter.decode([payload]))[0]
-        except Exception:  # a codec may raise anything, and a listing with a gap is better than none
-            values[key] = None
-
-    await asyncio.gather(*(decode(key, payload) for key, payload in encoded.items()))
-    return lambda payload: values.get(payload.SerializeToString(deterministic=True))

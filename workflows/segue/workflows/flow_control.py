@@ -13,8 +13,9 @@ server's defaults; docs/limits.md has them all.
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import pydantic_core
@@ -74,19 +75,38 @@ class Meter:
         self.sent = 0
 
 
+class _Turn(asyncio.Future[None]):
+    """The turn that a step waits for.
+
+    Attributes:
+        name: Its activity or signal.
+        number: Where it stands among all.
+    """
+
+    name: str | None
+    number: int
+
+
 class FlowControl:
     """The commands of one run: how many are open, how much the workflow task carries already, and who waits.
+
+    Args:
+        holds: Whether a pause holds a step, given the name of its activity or signal; None for a child workflow.
 
     Attributes:
         meter: What is sent in this workflow task; the converter adds to it.
         held: How many steps wait for their turn.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, holds: Callable[[str | None], bool] = lambda name: False) -> None:
         self.meter = Meter()
         self.held = 0
+        self._holds = holds
         self._open: Counter[Command] = Counter()
-        self._held: dict[Command, deque[asyncio.Future[None]]] = {}
+        self._held: dict[Command, deque[_Turn]] = {}
+        # Those of them that a pause holds, aside, so that they are not passed by again and again.
+        self._paused: dict[Command, deque[_Turn]] = {}
+        self._turns = 0
         self._granted = False
         # Each child is a run of its own, which workers must get through: they start in a narrow window.
         self._windows: dict[Command, int] = {**_MOST_OPEN, "child_workflow": _WINDOW}
@@ -100,7 +120,13 @@ class FlowControl:
         self._first_size = 0
         self._ended = 0
 
-    def enter(self, command: Command) -> bool:
+    @property
+    def paused(self) -> int:
+        """How many of the steps that are held wait for a pause to end."""
+        waiting = (turn for turns in (*self._held.values(), *self._paused.values()) for turn in turns)
+        return sum(1 for turn in waiting if not turn.done() and self._holds(turn.name))
+
+    def enter(self, command: Command, name: str | None = None) -> bool:
         """Count a command as open and return True if it may be sent now; else its turn must be awaited.
 
         Raises:
@@ -108,14 +134,16 @@ class FlowControl:
         """
         self._look()
         self.check_events()
-        if self._granted or self._held.get(command) or not self._admits(command):
+        if self._granted or self._held.get(command) or self._holds(name) or not self._admits(command):
             return False
         self._open[command] += 1
         return True
 
-    async def turn(self, command: Command) -> None:
+    async def turn(self, command: Command, name: str | None = None) -> None:
         """Wait until a command may be sent, and count it as open."""
-        future = asyncio.get_running_loop().create_future()
+        future = _Turn(loop=asyncio.get_running_loop())
+        future.name, future.number = name, self._turns
+        self._turns += 1
         self._held.setdefault(command, deque()).append(future)
         self.held += 1
         if self._open[command] >= self._windows[command] > _WINDOW:
@@ -129,6 +157,14 @@ class FlowControl:
             else:
                 self.left(command)  # it had its turn already, and another takes it
             raise
+
+    def pauses_changed(self) -> None:
+        """Let those go on that no pause holds any longer, each in its place among those that wait."""
+        for command, paused in self._paused.items():
+            waiting = self._held.get(command, ())
+            self._held[command] = deque(heapq.merge(paused, waiting, key=lambda turn: turn.number))
+        self._paused.clear()
+        self._go_on()
 
     def left(self, command: Command, result: Any = None) -> None:
         """Count a command as closed, and let the next one go."""
@@ -198,8 +234,10 @@ class FlowControl:
             return
         self._look()
         for command, waiting in self._held.items():
-            while waiting and waiting[0].done():
-                waiting.popleft()  # cancelled, as all are when the run is put out of memory
+            while waiting and (waiting[0].done() or self._holds(waiting[0].name)):
+                turn = waiting.popleft()
+                if not turn.done():  # cancelled, as all are when the run is put out of memory
+                    self._paused.setdefault(command, deque()).append(turn)
             if waiting and self._admits(command):
                 self._open[command] += 1
                 self._granted = True

@@ -50,6 +50,7 @@ from segue.workflows.features import Feature, has
 from segue.workflows.flow_control import LOCAL_RESULT_LIMIT, Command, FlowControl, size_of
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
+from segue.workflows.pausing.register import PauseRegister
 from segue.workflows.saga import shown as sagas
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
@@ -82,17 +83,20 @@ class SegueInterceptor(Interceptor):
 class _Inbound(WorkflowInboundInterceptor):
     catalogue: Catalogue
     _steps: StepLog
+    _pauses: PauseRegister
     _outbound: _Outbound
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         self._steps = StepLog()
-        self._outbound = _Outbound(outbound, self.catalogue, self._steps)
+        self._pauses = PauseRegister(outbound.info().headers)
+        self._outbound = _Outbound(outbound, self.catalogue, self._steps, self._pauses)
         super().init(self._outbound)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         # Temporal's decorator leaves its definition here; there is no public way to ask for a run's own types.
         definition = getattr(input.type, "__temporal_workflow_definition", None)
         self._outbound.own_types = getattr(definition, "arg_types", None)
+        self._pauses.begin()
         try:
             result = await super().execute_workflow(input)
             self._check_result(
@@ -124,7 +128,8 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_query(self, input: HandleQueryInput) -> Any:
         result = await super().handle_query(input)
         if input.query == _METADATA_QUERY and not result.current_details:
-            waiting = [*approvals.pending(), *pending(), *sagas.pending(), *self._outbound.held(), *map(str, waits())]
+            waiting = [*self._pauses.lines(), *approvals.pending(), *pending(), *sagas.pending()]
+            waiting += [*self._outbound.held(), *map(str, waits())]
             result.current_details = self._steps.table([*fanout_lines(), *waiting])
         elif input.query == _STACK_QUERY:
             # The SDK's own trace holds only the outermost frame of each task, and not the run method's.
@@ -135,20 +140,24 @@ class _Inbound(WorkflowInboundInterceptor):
 
 
 class _Outbound(WorkflowOutboundInterceptor):
-    def __init__(self, next: WorkflowOutboundInterceptor, catalogue: Catalogue, steps: StepLog) -> None:
+    def __init__(
+        self, next: WorkflowOutboundInterceptor, catalogue: Catalogue, steps: StepLog, pauses: PauseRegister
+    ) -> None:
         super().__init__(next)
         self._catalogue = catalogue
         self._steps = steps
         self._named: bool | None = None
         self._carried: bool | None = None
-        self._control = FlowControl()
+        self._control = FlowControl(pauses.holds)
+        self._pauses = pauses
+        pauses.attach(self._control, lambda: self._carried, lambda: self._flow() is not None)
         self.own_types: list[type] | None = None
         self._counts: Counter[str] = Counter()
         self._given: Counter[str] = Counter()
 
     def held(self) -> list[str]:
         """Return what flow control holds back."""
-        held = self._control.held
+        held = self._control.held - self._control.paused
         return [f"{held:,} more {'step waits' if held == 1 else 'steps wait'} for a turn"] if held else []
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
@@ -165,7 +174,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         if flow is None:
             handle = self._schedule(input, step)
         else:
-            activity = self._send(flow, command, input, step) if flow.enter(command) else None
+            activity = self._send(flow, command, input, step) if flow.enter(command, step.activity) else None
             carrying = self._carry(flow, command, input, step, activity)
             handle = CarriedStep(carrying, f"step: {input.activity}", activity)
             step.handle = handle
@@ -186,7 +195,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         assert step.handle is not None
         step.handle.begun = True
         if activity is None:
-            await flow.turn(command)
+            await flow.turn(command, step.activity)
             activity = self._send(flow, command, input, step)
         result = await activity
         if command == "activity":
@@ -228,6 +237,7 @@ class _Outbound(WorkflowOutboundInterceptor):
             input.static_summary = summarize(input.args)
 
         async def start() -> workflow.ChildWorkflowHandle[Any, Any]:
+            input.headers = {**input.headers, **self._pauses.headers()}
             with self._checked(callee, (), input.args):
                 return await self.next.start_child_workflow(input)
 
@@ -235,8 +245,9 @@ class _Outbound(WorkflowOutboundInterceptor):
         if flow is None:
             handle = await start()
         else:
-            handle = await _in_turn(flow, "child_workflow", start())
+            handle = await _in_turn(flow, "child_workflow", None, start())
             handle.add_done_callback(lambda _: flow.left("child_workflow"))
+            self._pauses.started(handle, input.headers)
         self._steps.started(handle, "child_workflow", input.workflow, input.static_summary)
         return handle
 
@@ -255,7 +266,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         if flow is None:
             await send()
         else:
-            await _in_turn(flow, "signal", send())
+            await _in_turn(flow, "signal", name, send())
             flow.left("signal")
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
@@ -265,6 +276,7 @@ class _Outbound(WorkflowOutboundInterceptor):
             # What the SDK cannot convert once the run's own code has ended, it drops without a word.
             with self._checked(callee, (), input.args):
                 workflow.payload_converter().to_payloads(input.args)
+        input.headers = {**input.headers, **self._pauses.headers()}
         self.next.continue_as_new(input)
 
     def _check(self, callee: str, names: tuple[str, ...], args: Sequence[Any], hints: list[type] | None) -> None:
@@ -313,7 +325,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         if step is not None:
             header = Payload(metadata={"encoding": b"json/plain"}, data=step.model_dump_json().encode())
             input.headers = {**input.headers, STEP_HEADER: header}
-        return _Call(callee, names)
+        return _Call(callee, names, batch.activity if batch is not None else input.activity)
 
     def _activity_id(self, name: str, given: str | None) -> str | None:
         """Return a deterministic id, `name-n` for the nth call of an activity type, for a run that began with those.
@@ -349,10 +361,11 @@ class _Outbound(WorkflowOutboundInterceptor):
 
 @dataclasses.dataclass
 class _Call:
-    """A call that was prepared: how errors name it, and the handle that the workflow has of it."""
+    """A call that was prepared: how errors name it, whose step it is, and the handle that the workflow has of it."""
 
     callee: str
     names: tuple[str, ...]
+    activity: str
     handle: CarriedStep | None = None
 
 
@@ -371,11 +384,11 @@ def _leaving(flow: FlowControl, command: Command) -> Generator[None]:
         raise
 
 
-async def _in_turn(flow: FlowControl, command: Command, sending: Coroutine[Any, Any, T]) -> T:
+async def _in_turn(flow: FlowControl, command: Command, name: str | None, sending: Coroutine[Any, Any, T]) -> T:
     """Send something when it is its turn. Whoever waits for its end counts it as closed, if it could be sent."""
     try:
-        if not flow.enter(command):
-            await flow.turn(command)
+        if not flow.enter(command, name):
+            await flow.turn(command, name)
     except BaseException:
         sending.close()
         raise
