@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from benchmarks.steps import Item, raw_step, segue_step
+    from benchmarks.steps import Item, raw_step, segue_step, small_step
+
+    from segue.workflows import fan_out
 
 
 def _item(number: int) -> Item:
@@ -56,5 +59,27 @@ class SegueChain:
         return total
 
 
+@dataclass
+class Wide:
+    """A fan-out of the SDK's own: how many items, how many an activity carries, how many run at once."""
+
+    width: int
+    batch: int | None = None
+    concurrency: int = 100
+    small: bool = False
+
+
+@workflow.defn
+class SegueWide:
+    @workflow.run
+    async def run(self, wide: Wide) -> int:
+        if wide.small:
+            numbers = await fan_out(small_step, range(wide.width), batch=wide.batch, concurrency=wide.concurrency)
+        else:
+            items = [_item(number) for number in range(wide.width)]
+            numbers = await fan_out(segue_step, items, batch=wide.batch, concurrency=wide.concurrency)
+        return sum(numbers)
+
+
 RAW = [RawFanOut, RawChain]
-SEGUE = [SegueFanOut, SegueChain]
+SEGUE = [SegueFanOut, SegueChain, SegueWide]

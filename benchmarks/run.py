@@ -63,12 +63,17 @@ class Side:
         fields = Path(f"/proc/{self._server}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    async def run(self, workflow: str, argument: int) -> None:
+    def worker_peak_bytes(self) -> int:
+        """Most memory that the worker process has had so far; Linux only."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    async def run(self, workflow: str, argument: Any) -> None:
         await self._client.execute_workflow(
             f"{self._prefix}{workflow}", argument, id=str(uuid.uuid4()), task_queue=self._queue, result_type=int
         )
 
-    async def measure(self, workflow: str, argument: int, count: int, at_once: int) -> dict[str, float]:
+    async def measure(self, workflow: str, argument: Any, count: int, at_once: int) -> dict[str, float]:
         """Run a workflow `count` times, `at_once` at a time; seconds, and CPU seconds of worker and server."""
         worker, server = await self.worker_cpu(), self.server_cpu()
         started = time.perf_counter()

@@ -28,3 +28,8 @@ async def raw_step(item: Item) -> int:
 @bench.activity
 async def segue_step(item: Item) -> int:
     return item.number
+
+
+@bench.activity
+async def small_step(number: int) -> int:
+    return number

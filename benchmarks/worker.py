@@ -26,7 +26,9 @@ from segue.workers.run import defaults, worker
 async def _serve(side: str, address: str, task_queue: str) -> None:
     if side == "segue":
         client = await Client.connect(address, plugins=[SeguePlugin(settings=Settings())])
-        serving = worker(client, task_queue=task_queue, workflows=jobs.SEGUE, activities=[steps.segue_step])
+        serving = worker(
+            client, task_queue=task_queue, workflows=jobs.SEGUE, activities=[steps.segue_step, steps.small_step]
+        )
     else:
         client = await Client.connect(address, data_converter=pydantic_data_converter)
         settings: dict[str, Any] = defaults() if side == "raw" else {}

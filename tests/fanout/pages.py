@@ -187,21 +187,20 @@ class Print:
         if edition.size_bytes and edition.batch:
             batch = Batch(edition.batch, edition.size_bytes)
         options: dict[str, Any] = {"concurrency": edition.concurrency, "batch": batch, "tolerate": edition.tolerate}
+        items: Any = numbers
+        args: tuple[Any, ...] = ()
+        if edition.fn == "print_page":
+            items = [Page(number) for number in numbers]
+        if edition.fn in ("print_page", "print_in_thread", "hold", "narrow_step"):
+            args = (edition.test,)
+        if edition.fn.startswith("slow"):
+            options["start_to_close_timeout"] = timedelta(milliseconds=300)
+            options["retry_policy"] = RetryPolicy(maximum_attempts=1)
+        if edition.fn == "undeclared":
+            options["start_to_close_timeout"] = timedelta(seconds=5)
+        spread: Callable[..., Any] = fan_out
         try:
-            outcome: Any
-            if edition.fn == "print_page":
-                outcome = await fan_out(print_page, [Page(number) for number in numbers], edition.test, **options)
-            elif edition.fn in ("double", "refuse", "large", "metered_step"):
-                outcome = await fan_out(SIMPLE[edition.fn], numbers, **options)
-            elif edition.fn.startswith("slow"):
-                once: RetryPolicy = RetryPolicy(maximum_attempts=1)
-                timeout = timedelta(milliseconds=300)
-                fn = SIMPLE[edition.fn]
-                outcome = await fan_out(fn, numbers, start_to_close_timeout=timeout, retry_policy=once, **options)
-            elif edition.fn == "undeclared":
-                outcome = await fan_out(undeclared, numbers, start_to_close_timeout=timedelta(seconds=5), **options)
-            else:
-                outcome = await fan_out(SIMPLE[edition.fn], numbers, edition.test, **options)
+            outcome: Any = await spread(PRESSES[edition.fn], items, *args, **options)
         except FanOutFailed as error:
             return Ended([], list(error.failures), error.message)
         if edition.fn == "large":
@@ -211,7 +210,9 @@ class Print:
         return Ended(outcome.results, list(outcome.failures))
 
 
-SIMPLE: dict[str, Callable[..., Any]] = {
+PRESSES: dict[str, Callable[..., Any]] = {
+    "print_page": print_page,
+    "undeclared": undeclared,
     "double": double,
     "refuse": refuse,
     "large": large,
@@ -306,4 +307,4 @@ class Refused:
 
 
 WORKFLOWS: list[type] = [Print, PrintObjects, Refused]
-ACTIVITIES: list[Callable[..., Any]] = [print_page, undeclared, large_page, *SIMPLE.values()]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, *PRESSES.values()]

@@ -24,7 +24,7 @@ CASES = {
     "fanout_batched": Edition("fanout_batched", 20, batch=5, tolerate=2),
     "fanout_failed": Edition("fanout_failed", 20, batch=5, concurrency=1),
     "fanout_cancelled": Edition("fanout_cancelled", 40, "hold", batch=10, concurrency=20),
-    "fanout_spread": Edition("fanout_spread", 402, "double", batch=2),
+    "fanout_spread": Edition("fanout_spread", 1002, "double", batch=1),
 }
 
 
@@ -49,7 +49,7 @@ async def main() -> None:
             await write(client, name, path)
             if name == "fanout_spread":
                 async for child in client.list_workflows("WorkflowType = 'segue.FanOut'"):
-                    if "/400-" in child.id:
+                    if "/1000-" in child.id:
                         await write(client, child.id, HISTORIES / "fanout_child.json")
 
 

@@ -68,14 +68,14 @@ def entered(outer: activity._Context, item: Item, name: str, id: str, timeout: t
             heartbeat_details=(),
         )
 
-    _Context.set(
+    _Context.set(  # pyright: ignore[reportUnknownMemberType]
         _Context(
             info=info,
             # The batch itself beats, for as long as the event loop turns; what it reports is which items are done.
             heartbeat=_ignored,
             cancelled_event=outer.cancelled_event,
             worker_shutdown_event=outer.worker_shutdown_event,
-            shield_thread_cancel_exception=outer.shield_thread_cancel_exception,
+            shield_thread_cancel_exception=outer.shield_thread_cancel_exception,  # pyright: ignore[reportUnknownMemberType]
             payload_converter_class_or_instance=outer.payload_converter_class_or_instance,
             runtime_metric_meter=outer.runtime_metric_meter,
             client=outer.client,

@@ -236,13 +236,12 @@ class Running:
             return bool(self._waiting) and not self._full()
 
     def _full(self) -> bool:
-        shutdown = self._outer.worker_shutdown_event
         return (
             self._halted
             or (self._sent and self._size > _REPORT_BYTES)
             or (self._allowed is not None and len(self._failures) > self._allowed)
             # A worker that drains finishes what runs; the rest is another's.
-            or (shutdown is not None and shutdown.is_set())
+            or self._outer.worker_shutdown_event.is_set()
         )
 
     def _completed(self, item: Item, result: Any) -> None:

@@ -136,6 +136,13 @@ class Execution:
         self._waiting, self._again = [], deque()
         return sorted(left, key=lambda one: one[0].index)
 
+    def continued(self, carrier: Carrier, again: Again) -> Execution:
+        """Return an execution that goes on with what this one has left, in another way."""
+        execution = Execution(carrier, iter(()), again, allowed=self._allowed, progress=self._progress)
+        execution.results, execution.failures, execution.stored = self.results, self.failures, self.stored
+        execution.done, execution.first_error = self.done, self.first_error
+        return execution
+
     def wait_for(self, item: Earlier, due: float) -> None:
         """Begin with an item when it is due."""
         self._waiting.append((due, item))

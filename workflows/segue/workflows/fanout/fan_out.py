@@ -42,13 +42,12 @@ CONCURRENCY: Final = 100
 """How many items run at once unless the call says otherwise."""
 
 # Up to so many activities run in the calling workflow. Those of items are retried by the server, without a trace in the
-# history; batches are sent again, each time with three events and a timer.
-_SINGLE_HERE: Final = 1000
-_BATCHES_HERE: Final = 200
+# history; batches are sent again, each time with three events, and where that lasts, children go on with it.
+_HERE: Final = 1000
+_EVENTS_HERE: Final = 10_000
 # Activities of one child, so that its history stays short: a long one makes each workflow task dearer. With more than
 # so many children the caller's own history would grow too long; then each does more, and continues as new.
-_SINGLE_A_CHILD: Final = 500
-_BATCHES_A_CHILD: Final = 200
+_A_CHILD: Final = 500
 _CHILDREN: Final = 400
 # The items of a child, and the results that it returns, each have to fit into a call.
 _ITEMS_A_CHILD: Final = 20_000
@@ -176,8 +175,13 @@ async def fan_out(
     else:
         assert isinstance(items, Sequence)
         carrier, first, again = _carried(fn, items, args, job, common, decode, results_to)
-    execution = Execution(carrier, first, again, allowed=allowed, progress=progress)
+    # What only the calling run can do stays there; flow control sees to it that its history is not overrun.
+    shared = isinstance(items, Sequence) and isinstance(carrier, Batched) and results_to is None
+    full = _is_long if shared else lambda: False
+    execution = Execution(carrier, first, again, allowed=allowed, progress=progress, full=full)
     await execution.run()
+    if isinstance(items, Sequence) and not execution.exceeded and (left := execution.unfinished()):
+        execution = await _handed_over(items, job, common, decode, execution, left)
     failures = [execution.failures[index] for index in sorted(execution.failures)]
     if execution.exceeded:
         raise FanOutFailed(job.id, failures, execution.done, total, allowed) from execution.first_error
@@ -199,10 +203,10 @@ def _carried(
     """Return how items travel, put together as they do: as activities, as batches, or in child workflows."""
     packed = _batches(items, job.batch)
     activities = len(items) if packed is None else len(packed)
-    if packed is None and activities <= _SINGLE_HERE:
+    if packed is None and activities <= _HERE:
         single = (Chunk((index,), b"") for index in range(len(items)))
         return Single(job, fn, items.__getitem__, args), single, _one_by_one
-    if packed is not None and (activities <= _BATCHES_HERE or results_to is not None):
+    if packed is not None and (activities <= _HERE or results_to is not None):
         if activities > LINE_BATCHES:
             raise InvalidFanOut(
                 f"fan_out of {job.activity!r}: the {len(items):,} items fall into {activities:,} batches, and at most "
@@ -210,7 +214,7 @@ def _carried(
             )
         batched = Batched(job, common, decode, _folder(results_to, job))
         return batched, iter(packed), _again(items, job.batch or Batch())
-    shards = Batch(_items_a_child(len(items), activities, packed is not None), _CHILD_BYTES)
+    shards = _shards(len(items), activities)
     spread = list(chunks(items.__getitem__, range(len(items)), shards.count, shards.size_bytes))
     return Sharded(job, len(spread), common, decode), iter(spread), _again(items, shards)
 
@@ -249,10 +253,32 @@ def _batches(items: Sequence[Any], batch: Batch | None) -> list[Chunk] | None:
     return packed if batch is not None else None
 
 
-def _items_a_child(items: int, activities: int, batched: bool) -> int:
+def _shards(items: int, activities: int) -> Batch:
     """Return how many items a child does."""
-    each = max(_BATCHES_A_CHILD if batched else _SINGLE_A_CHILD, -(-activities // _CHILDREN))
-    return min(max(1, each * items // activities), _ITEMS_A_CHILD)
+    each = max(_A_CHILD, -(-activities // _CHILDREN))
+    return Batch(min(max(1, each * items // activities), _ITEMS_A_CHILD), _CHILD_BYTES)
+
+
+def _is_long() -> bool:
+    return workflow.info().get_current_history_length() > _EVENTS_HERE
+
+
+async def _handed_over(
+    items: Sequence[Any],
+    job: Job,
+    common: RawValue,
+    decode: Decode,
+    before: Execution,
+    left: list[tuple[Earlier, float]],
+) -> Execution:
+    """Have children go on with items that keep being tried again, and return the whole of it."""
+    shards = _shards(len(items), len(items))
+    carrier = Sharded(job, -(-len(left) // shards.count), common, decode)
+    execution = before.continued(carrier, _again(items, shards))
+    for item, due in left:
+        execution.wait_for(item, due)
+    await execution.run()
+    return execution
 
 
 def _again(items: Sequence[Any], unit: Batch) -> Again:

@@ -35,7 +35,7 @@ _EVENTS_A_STEP: Final = 4
 # What a child takes along when it continues as new, and what it returns, has to fit into one call.
 _CARRIED_BYTES: Final = 1_400_000
 _FAILURE_BYTES: Final = 750
-_CHILDREN: Final = 10
+_CHILDREN: Final = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
