@@ -57,6 +57,8 @@ async def verdict(request: HttpRequest, system: System | None = None) -> Verdict
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"
 CUT = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab"
 
+IMPATIENT = timedelta(seconds=0.3)
+
 CONNECTION_FAULTS: dict[str, tuple[Act, str, str]] = {
     "reset before the answer": (reset(), "ReadError", "the connection was lost while the answer was awaited"),
     "reset within the answer": (reset(HALF), "ReadError", "the connection was lost while the answer was awaited"),
@@ -88,7 +90,8 @@ async def test_faults_of_the_connection_are_retryable(site: Server, fault: str) 
     """Whatever breaks on the way is retryable, under httpx's name for it, and the message says which request."""
     act, kind, problem = CONNECTION_FAULTS[fault]
     url = site.on("/charge", act)
-    request = HttpRequest(method="POST", url=url, params={"key": "s3cret"}, timeout=timedelta(seconds=0.3))
+    timeout = IMPATIENT if kind == "RequestTimeout" else timedelta(seconds=30)
+    request = HttpRequest(method="POST", url=url, params={"key": "s3cret"}, timeout=timeout)
     assert await verdict(request) == Verdict(kind, False, f"POST {url}: {problem}")
 
 

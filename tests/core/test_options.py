@@ -154,7 +154,8 @@ async def test_what_the_call_says_wins_and_the_policy_says_the_rest(client: Clie
     with _threads() as executor:
         async with (
             Worker(client, task_queue="options", workflows=[Calls], activities=activities, activity_executor=executor),
-            Worker(client, task_queue="given-options-test-queue", activities=[pay]),
+            # Whichever begins first serves the system's queue for both, so it has all of the system.
+            Worker(client, task_queue="given-options-test-queue", activities=[pay, refund]),
         ):
             handle = await client.start_workflow(Calls.run, id=str(uuid.uuid4()), task_queue="options")
             results = await handle.result()

@@ -104,7 +104,7 @@ async def refuse(page: int) -> int:
     raise Retryable("press is down", after=timedelta(milliseconds=20))
 
 
-@press.activity
+@press.activity(name="fanout_hold")
 async def hold(page: int, test: str) -> int:
     note(test, page)
     while test not in released and page % 10 == 9:
