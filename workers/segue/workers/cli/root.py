@@ -20,6 +20,8 @@ _COMMANDS: Final = {
         "update": "operate",
         "cancel": "operate",
         "terminate": "operate",
+        "pause": "pause",
+        "resume": "pause",
     },
     "Decide": {"approvals": "decide", "approve": "decide", "reject": "decide"},
     "Verify": {"replay": "verify"},
