@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import Capacity, ObjectRef, Policy, Retryable, System, Terminal, idempotency_key
@@ -259,6 +259,15 @@ class PrintObjects:
         except (FanOutFailed, InvalidFanOut) as error:
             return None, None, error.message
         return stored, None, None
+
+
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+class Versioned:
+    """A workflow that says how it changes versions."""
+
+    @workflow.run
+    async def run(self) -> list[int]:
+        return await fan_out(double, [1])
 
 
 class Unknown:

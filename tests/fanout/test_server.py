@@ -9,22 +9,24 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.exceptions import CancelledError
-from temporalio.worker import Worker
-from tests.fanout.pages import ACTIVITIES, WORKFLOWS, Edition, Ended, Print, Refused, released, seen
+from temporalio.worker import Worker, WorkerDeploymentConfig
+from tests.fanout.pages import ACTIVITIES, WORKFLOWS, Edition, Ended, Print, Refused, Versioned, released, seen
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.replay import replay
 from segue.workflows import Failure, fan_out
 from segue.workflows.fanout import shard
-from segue.workflows.fanout.shard import FanOutShard
+from segue.workflows.fanout.shard import FanOutShard, PinnedFanOutShard
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 
@@ -274,6 +276,39 @@ async def test_a_cancelled_fan_out_cancels_its_items(client: Client, test: str) 
     assert set(seen[test].runs) == set(range(20))
 
 
+async def test_a_worker_that_drains_hands_over_what_it_has_not_begun(client: Client, test: str) -> None:
+    """A batch under way when its worker is told to end finishes what runs; another worker does the rest, once."""
+    async with worker(client, test, graceful_shutdown_timeout=timedelta(seconds=10)) as draining:
+        handle = await start(client, Edition(test, 30, "hold", batch=30, concurrency=1))
+        while seen[test].runs.total() < 10:
+            await asyncio.sleep(0.02)
+        ending = asyncio.create_task(draining.shutdown())
+        while not draining.is_shutdown and not ending.done() and test not in released:
+            await asyncio.sleep(0.2)
+            released.add(test)
+        await ending
+    assert seen[test].runs.total() == 10
+    async with worker(client, test):
+        ended = await handle.result()
+
+    assert ended == Ended(list(range(30)), [])
+    assert seen[test].runs == dict.fromkeys(range(30), 1)
+
+
+async def test_a_worker_with_a_deployment_version_takes_the_child(client: Client, test: str) -> None:
+    """Where each workflow must say how it changes versions, the child that the plugin brings does so too."""
+    version = WorkerDeploymentVersion(deployment_name="fan-out", build_id="1")
+    made = Worker(
+        client,
+        task_queue=test,
+        workflows=[Versioned],
+        deployment_config=WorkerDeploymentConfig(version=version, use_worker_versioning=True),
+    )
+    [plugin] = client.config()["plugins"]
+    assert isinstance(plugin, SeguePlugin)
+    assert plugin.configure_worker(made.config()).get("workflows") == [Versioned, PinnedFanOutShard]
+
+
 async def test_progress_is_shown(client: Client, test: str) -> None:
     """The current details have one line for the fan-out, and a query tells its numbers."""
     async with worker(client, test):
@@ -285,8 +320,8 @@ async def test_progress_is_shown(client: Client, test: str) -> None:
         released.add(test)
         await handle.result()
 
-    assert shown == [{"name": "hold", "total": 21, "done": 19, "failed": 0}]
-    assert "| ⏳ | fan_out hold: 19 of 21 done | | |" in details.split("\n")
+    assert shown == [{"name": "fanout_hold", "total": 21, "done": 19, "failed": 0}]
+    assert "| ⏳ | fan_out fanout_hold: 19 of 21 done | | |" in details.split("\n")
 
 
 async def test_what_cannot_run_is_refused_before_anything_starts(client: Client, test: str) -> None:
@@ -317,7 +352,7 @@ async def test_what_cannot_run_is_refused_before_anything_starts(client: Client,
         "fan_out of 'double': start_to_close_timeout must be a timedelta, not 5",
         "fan_out of 'double' has no option 'activity_id': it has task_queue, start_to_close_timeout, "
         "schedule_to_close_timeout, schedule_to_start_timeout, heartbeat_timeout, retry_policy",
-        "fan_out of 'hold': item 1: the value is a tests.fanout.pages.Unknown, which has no JSON form",
+        "fan_out of 'fanout_hold': item 1: the value is a tests.fanout.pages.Unknown, which has no JSON form",
         "Item 1 is 2,000,004 bytes, and one call carries at most 1,900,000: store it as an object and pass a reference "
         "to it",
         "The 21 items are 21,000,084 bytes together, and a run's history has room for about 20,971,520 of them beside "

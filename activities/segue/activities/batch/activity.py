@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pydantic
 import pydantic_core
@@ -69,9 +69,8 @@ class Batches:
         settings: Settings,
         executor: Executor | None,
     ) -> None:
-        # The SDK's own types do not say what an activity returns.
-        look: Callable[[Callable[..., Any]], Definition | None] = Definition.from_callable  # pyright: ignore[reportUnknownMemberType]
-        found = [definition for fn in activities if (definition := look(fn)) is not None]
+        look: Any = Definition.from_callable  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        found: list[Definition] = [definition for fn in activities if (definition := look(fn)) is not None]
         self._definitions = {definition.name: definition for definition in found if definition.name is not None}
         self._system_of = system_of
         self._settings = settings
@@ -97,8 +96,9 @@ class Batches:
         concurrency = self._bounded(request, definition, effective)
         arguments: list[Sequence[Any]] = []
         timeout = request.start_to_close_timeout or (effective.policy.start_to_close_timeout if effective else None)
+        function: Any = definition.fn  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         running = Running(
-            cast("Callable[..., Any]", definition.fn),  # pyright: ignore[reportUnknownMemberType]
+            function,
             arguments,
             definition.ret_type,
             _judge(request, system, effective),

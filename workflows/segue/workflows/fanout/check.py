@@ -61,6 +61,7 @@ def checked(
     Raises:
         InvalidFanOut: It cannot run. Says what is wrong, and with which item.
     """
+    given = items
     name = activity_name(fn) if callable(fn) else None
     if name is None:
         raise InvalidFanOut(
@@ -85,7 +86,7 @@ def checked(
     if is_reference(items) or results_to is not None:
         _check_objects(name, together, results_to)
     if not is_reference(items):
-        _check_items(name, known, items)
+        _check_items(name, known, given)
     return Call(name, Any if known.returns is UNKNOWN else known.returns, together)
 
 
