@@ -287,7 +287,7 @@ flowchart TD
     s4["load"]
     s5[["Audit"]]
     s6["told<br/>ALL_DONE"]
-    s7["drop<br/>teardown"]
+    s7["drop<br/>teardown of start"]
     s0 --> s1
     s1 --> s2
     s2 --> s3
@@ -295,11 +295,6 @@ flowchart TD
     s3 --> s4
     s4 --> s5
     s2 --> s6
-    s0 -.-> s7
-    s1 -.-> s7
-    s2 -.-> s7
-    s3 -.-> s7
-    s4 -.-> s7
     s6 -.-> s7
     s5 -.-> s7
 """

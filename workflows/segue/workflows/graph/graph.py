@@ -22,9 +22,10 @@ from segue.workflows.graph.check import problems
 from segue.workflows.graph.drawing import mermaid
 from segue.workflows.graph.errors import GraphFailed, InvalidGraph, NoResult
 from segue.workflows.graph.execution import Execution, call
+from segue.workflows.graph.handover import handed_over
 from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule
-from segue.workflows.graph.shown import show
+from segue.workflows.graph.shown import DeclaredStep, declared, show
 from segue.workflows.graph.step import Declaration, Kind, Outcome, State, Step, StepOptions
 
 __all__ = ["MAP_CONCURRENCY", "Graph", "GraphResult"]
@@ -286,9 +287,13 @@ class Graph:
         if found:
             raise InvalidGraph(found)
 
+    def declared(self) -> list[DeclaredStep]:
+        """Return the steps as declared: plain values, for whoever draws or lists them."""
+        return declared(self._compiled())
+
     def mermaid(self) -> str:
         """Return the graph as declared, as a Mermaid flowchart."""
-        return mermaid(self._compiled())
+        return mermaid([self.declared()])
 
     async def run(self, *, raise_on_failure: bool = True) -> GraphResult:
         """Run the graph, and return what became of its steps when all have ended.
@@ -303,6 +308,7 @@ class Graph:
             InvalidGraph: The graph cannot run, or has been run. Nothing was started.
             GraphFailed: It failed. The cause is the error of the first step that failed.
         """
+        await handed_over(self)
         if self._ran:
             raise InvalidGraph(["The graph has been run: declare another"])
         self.check()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 from temporalio import workflow
 
 from segue.workflows.graph.execution import Execution
+from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule
 from segue.workflows.graph.step import Kind, State
 
-__all__ = ["QUERY", "DeclaredStep", "Shown", "pending", "show"]
+__all__ = ["QUERY", "DeclaredStep", "Shown", "declared", "pending", "show"]
 
 QUERY: Final = "segue_graph"
 """The query that returns the graphs of a run: for each, in the order of their start, a list of `DeclaredStep`."""
@@ -64,19 +66,8 @@ class Shown:
         """Return every graph of the run, each step as declared and where it is."""
         return [
             [
-                DeclaredStep(
-                    name=step.name,
-                    id=ids[index],
-                    kind=step.kind or "function",
-                    when=step.when,
-                    state=execution.states[index],
-                    before=tuple(execution.plan.steps[one].name for one in execution.plan.before[index]),
-                    teardown_of=tuple(execution.plan.steps[one].name for one in execution.plan.setups[index]),
-                    branch=step.branch,
-                    mapped=step.mapped,
-                    error=execution.outcome(index).error,
-                )
-                for index, step in enumerate(execution.plan.steps)
+                dataclasses.replace(step, state=execution.states[index], error=execution.outcome(index).error)
+                for index, step in enumerate(declared(execution.plan, ids))
             ]
             for execution, ids in self.graphs
         ]
@@ -104,6 +95,30 @@ class Shown:
             if candidate not in self._ids:
                 self._ids[candidate] = None
                 return candidate
+
+
+def declared(plan: Plan, ids: Sequence[str] | None = None) -> list[DeclaredStep]:
+    """Return the steps of a graph as declared, before anything has become of them.
+
+    Args:
+        plan: The graph.
+        ids: What each step is called in its run; by default its name.
+    """
+    return [
+        DeclaredStep(
+            name=step.name,
+            # An id of the author's own goes before that of the graph.
+            id=step.options.get("activity_id") or step.options.get("id") or (ids[index] if ids else step.name),
+            kind=step.kind or "function",
+            when=step.when,
+            state="pending",
+            before=tuple(plan.steps[one].name for one in plan.before[index]),
+            teardown_of=tuple(plan.steps[one].name for one in plan.setups[index]),
+            branch=step.branch,
+            mapped=step.mapped,
+        )
+        for index, step in enumerate(plan.steps)
+    ]
 
 
 def show(execution: Execution) -> list[str]:
