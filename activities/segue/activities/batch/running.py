@@ -91,6 +91,8 @@ class Running:
 
     def restore(self, item: Item, outcome: Any) -> None:
         """Take over what became of an item in an attempt before this one: a failure, a retry, or else a result."""
+        if isinstance(outcome, (Failure, Retry)):
+            self._size += _FAILURE_BYTES
         if isinstance(outcome, Failure):
             self._failures[item.position] = outcome
         elif isinstance(outcome, Retry):
@@ -238,7 +240,7 @@ class Running:
     def _full(self) -> bool:
         return (
             self._halted
-            or (self._sent and self._size > _REPORT_BYTES)
+            or self._size > _REPORT_BYTES
             or (self._allowed is not None and len(self._failures) > self._allowed)
             # A worker that drains finishes what runs; the rest is another's.
             or self._outer.worker_shutdown_event.is_set()
@@ -264,7 +266,7 @@ class Running:
     def _keep(self, item: Item, data: bytes) -> None:
         with self._lock:
             self._results[item.position] = (item.index, data)
-            self._size += len(data) + 12
+            self._size += len(data) + 12 if self._sent else 12
             self.changes += 1
 
     def _failed(self, item: Item, error: BaseException) -> None:

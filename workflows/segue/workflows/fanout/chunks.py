@@ -12,10 +12,13 @@ from segue.activities import faithful
 from segue.activities.batch import Earlier, Slice
 from segue.workflows.fanout.errors import InvalidFanOut
 
-__all__ = ["ITEM_BYTES", "Chunk", "chunks", "encode"]
+__all__ = ["ITEM_BYTES", "TOLD", "Chunk", "chunks", "encode"]
 
 ITEM_BYTES: Final = 1_900_000
 """Most bytes of one item: a call carries 2 MiB."""
+
+TOLD: Final = 5_000
+"""Most items of which a call tells the attempts so far, which takes about as much room as a small item."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -53,6 +56,8 @@ def chunks(
     Raises:
         InvalidFanOut: An item is too large to be sent at all, or has no JSON form.
     """
+    if earlier:
+        count = min(count, TOLD)
     for start in range(0, len(indices), count):
         part = indices[start : start + count]
         yield from _fitting([value_of(index) for index in part], part, size_bytes, earlier[start : start + count])

@@ -120,10 +120,13 @@ class Execution:
             while not self.exceeded:
                 self._fill()
                 if not self._open and (self._timer is None or self._full()):
-                    return
+                    break
                 await self._change()
-        finally:
+        except (Exception, asyncio.CancelledError):
             await self._end()
+            raise
+        # A run that is put out of memory leaves by neither way: nothing may be awaited then.
+        await self._end()
 
     def unfinished(self) -> list[tuple[Earlier, float]]:
         """Return the items that are neither done nor failed, each with when it is due; 0 for at once."""

@@ -50,7 +50,7 @@ _EVENTS_HERE: Final = 10_000
 _A_CHILD: Final = 500
 _CHILDREN: Final = 400
 # The items of a child, and the results that it returns, each have to fit into a call.
-_ITEMS_A_CHILD: Final = 20_000
+_ITEMS_A_CHILD: Final = 5_000
 _CHILD_BYTES: Final = 1024 * 1024
 # The server ends a run at 50 MB of history, and results come on top.
 _TOTAL_BYTES: Final = 20 * 1024 * 1024

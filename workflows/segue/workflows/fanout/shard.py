@@ -35,6 +35,7 @@ _EVENTS_A_STEP: Final = 4
 # What a child takes along when it continues as new, and what it returns, has to fit into one call.
 _CARRIED_BYTES: Final = 1_400_000
 _FAILURE_BYTES: Final = 750
+_EARLIER_BYTES: Final = 80
 _CHILDREN: Final = 3
 
 
@@ -129,7 +130,8 @@ def _ended(job: Job, part: Part, common: RawValue, execution: Execution, value_o
     left = execution.unfinished()
     if left and not execution.exceeded:
         items = pydantic_core.to_json([value_of(item.index) for item, _ in left])
-        if len(items) + size + _FAILURE_BYTES * len(execution.failures) <= _CARRIED_BYTES:
+        told = _FAILURE_BYTES * len(execution.failures) + _EARLIER_BYTES * len(left)
+        if len(items) + size + told <= _CARRIED_BYTES:
             rest = dataclasses.replace(
                 part,
                 count=len(left),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from temporalio import workflow
 
 from segue.activities.batch import LINES_ACTIVITY, Earlier, LinesRequest, Slice
-from segue.workflows.fanout.chunks import Chunk
+from segue.workflows.fanout.chunks import TOLD, Chunk
 from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.execution import Again
 from segue.workflows.fanout.job import Batch
@@ -79,7 +79,9 @@ class Source:
             for item in earlier:
                 parts.setdefault(bisect.bisect_right(self._firsts, item.index) - 1, []).append(item)
             for part, items in parts.items():
-                yield Chunk([item.index for item in items], b"[]", tuple(items), self._slice(part))
+                for start in range(0, len(items), TOLD):
+                    some = tuple(items[start : start + TOLD])
+                    yield Chunk([item.index for item in some], b"[]", some, self._slice(part))
 
         return put_together
 
