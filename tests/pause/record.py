@@ -19,7 +19,7 @@ from tests.pause.test_pause import until_done, until_held, until_paused
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
-from segue.client.pause import pause, resume
+from segue.client.pauses import pause, resume
 from segue.workers.server import dev_server
 
 HISTORIES = Path(__file__).parents[1] / "histories"

@@ -20,7 +20,7 @@ from tests.pause.test_pause import until_held
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
-from segue.client.pause import pause, resume
+from segue.client.pauses import pause, resume
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = sorted((ROOT / "tests" / "histories").glob("pause_*.json"))

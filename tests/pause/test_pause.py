@@ -18,7 +18,7 @@ from temporalio.worker import Worker
 from tests.pause.shifts import ACTIVITIES, WORKFLOWS, Foreman, PlainShift, Plan, Shift, Watch, done, released
 
 from segue.client.inspect import run as run_of
-from segue.client.pause import PauseUnsupported, UnknownSystem, pause, paused, pauses_of, resume
+from segue.client.pauses import PauseUnsupported, UnknownSystem, pause, paused, pauses_of, resume
 from segue.client.waiting import waiting
 from segue.workflows.pausing.pause import PAUSE, Pause
 

@@ -18,8 +18,8 @@ from tests.pause.test_pause import shift, until, until_done, until_held, whole
 
 from segue.activities.settings import Settings
 from segue.client.inspect import run as run_of
-from segue.client.pause import paused
-from segue.client.pause_all import Swept, pause_all, resume_all
+from segue.client.pauses import paused
+from segue.client.sweeps import Swept, pause_all, resume_all
 
 FORGE = "pause-test-forge"
 

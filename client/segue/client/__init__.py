@@ -5,17 +5,29 @@ from __future__ import annotations
 from segue.client.approvals import Pending, approvals_of, decide, pending_approvals
 from segue.client.connect import connect
 from segue.client.inspect import steps
+from segue.client.pauses import Change, PauseUnsupported, UnknownSystem, pause, paused, pauses_of, resume
 from segue.client.plugin import SeguePlugin
 from segue.client.records import Run, Step
+from segue.client.sweeps import Swept, pause_all, resume_all
 
 __all__ = [
+    "Change",
+    "PauseUnsupported",
     "Pending",
     "Run",
     "SeguePlugin",
     "Step",
+    "Swept",
+    "UnknownSystem",
     "approvals_of",
     "connect",
     "decide",
+    "pause",
+    "pause_all",
+    "paused",
+    "pauses_of",
     "pending_approvals",
+    "resume",
+    "resume_all",
     "steps",
 ]

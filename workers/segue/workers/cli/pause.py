@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from segue.activities.settings import Settings
     from segue.activities.system import System
-    from segue.client.pause import Change
-    from segue.client.pause_all import Swept
+    from segue.client.pauses import Change
+    from segue.client.sweeps import Swept
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,7 +107,7 @@ def _system(connection: Connection, name: str, modules: tuple[str, ...]) -> Syst
         Failure: None does.
     """
     from segue.activities.system import systems
-    from segue.client.pause import UnknownSystem, declared
+    from segue.client.pauses import UnknownSystem, declared
     from segue.workers.cli.worker import load
 
     if connection.project.modules_or(modules):
@@ -129,7 +129,7 @@ async def _one(
     by: str | None,
     as_json: bool,
 ) -> int:
-    from segue.client.pause import PauseUnsupported, pause, resume
+    from segue.client.pauses import PauseUnsupported, pause, resume
 
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     try:
@@ -168,7 +168,7 @@ async def _many(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    from segue.client.pause_all import pause_all, resume_all
+    from segue.client.sweeps import pause_all, resume_all
 
     settings = _settings(client)
     if pausing:

@@ -5,7 +5,7 @@
     await resume(client.get_workflow_handle("order-17"), by="ann")
 
 A pause is a signal, so it is delivered whether or not a worker is alive, and the history tells of it. The server's own
-pause of a workflow is not used: it would break what lists and describes runs. `segue.client.pause_system` pauses
+pause of a workflow is not used: it would break what lists and describes runs. `segue.client.pause_all` pauses
 every run of a system.
 """
 

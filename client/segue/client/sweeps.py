@@ -27,7 +27,7 @@ from segue.activities.settings import Settings
 from segue.activities.system import System, systems
 from segue.client import _stopped
 from segue.client._pauses import PauseHistory
-from segue.client.pause import declared, request, user
+from segue.client.pauses import declared, request, user
 from segue.client.waiting import entries
 from segue.workflows.pausing.pause import PAUSE, RESUME, Request
 from segue.workflows.waiting import MEMO
