@@ -3,7 +3,7 @@
 # constraints.txt, and the second run starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench wheel-test constraints public-names clean
+.PHONY: help demo test chaos lint format bench wheel-test constraints public-names clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,9 @@ demo: $(VENV)/.installed ## forty orders through four systems that misbehave, an
 # that dies, or hangs in a test for so long that it is killed, ends the run: begun again, it would die of the same test.
 test: $(VENV)/.installed ## the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --max-worker-restart=0 $(ARGS)
+
+chaos: $(VENV)/.installed ## hundreds of runs in which everything dies, and a look at the ledgers
+	$(BIN)/python -m tests.chaos.run $(ARGS)
 
 lint: $(VENV)/.linters ## ruff, mypy and pyright (both strict), and the one-way layers
 	$(BIN)/ruff check .
