@@ -306,7 +306,7 @@ async def test_a_worker_with_a_deployment_version_takes_the_child(client: Client
     )
     [plugin] = client.config()["plugins"]
     assert isinstance(plugin, SeguePlugin)
-    assert plugin.configure_worker(made.config()).get("workflows") == [Versioned, PinnedFanOutShard]
+    assert plugin.configure_worker(made.config()).get("workflows") == [Versioned, PinnedFanOutShard]  # pyright: ignore[reportUnknownMemberType]
 
 
 async def test_progress_is_shown(client: Client, test: str) -> None:
