@@ -71,6 +71,8 @@ OVERRIDES: list[tuple[str, str, Any]] = [
     ('maximum_interval = "none"', "maximum_interval", None),
     ("maximum_attempts = 0", "maximum_attempts", 0),
     ('on_exhausted = "fail"', "on_exhausted", "fail"),
+    ('on_exhausted = "park"', "on_exhausted", "park"),
+    ('on_exhausted = "none"', "on_exhausted", None),
 ]
 
 

@@ -19,12 +19,16 @@ COLOURS: Final[dict[State, str]] = {
     "waiting": "#56B4E9",
     "backing_off": "#E69F00",
     "paused": "#CC79A7",
+    "parked": "#D55E00",
     "cancel_requested": "#CC79A7",
     "failed": "#D55E00",
     "timed_out": "#D55E00",
     "terminated": "#D55E00",
     "cancelled": "#8A8F98",
     "abandoned": "#8A8F98",
+    "pending": "#B6BCC4",
+    "skipped": "#B6BCC4",
+    "upstream_failed": "#E8A07A",
 }
 """Okabe and Ito's palette, which the colour-blind can tell apart, and a grey."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -35,6 +35,7 @@ _TELLING: Final[tuple[State, ...]] = (
     "failed",
     "timed_out",
     "terminated",
+    "parked",
     "backing_off",
     "paused",
     "cancel_requested",
@@ -44,6 +45,9 @@ _TELLING: Final[tuple[State, ...]] = (
     "abandoned",
     "cancelled",
     "completed",
+    "upstream_failed",
+    "pending",
+    "skipped",
 )
 
 
@@ -119,14 +123,19 @@ def order(steps: Iterable[Step]) -> Order:
     return Order(tuple(found), edges, loops)
 
 
-def knotted(edges: Iterable[tuple[int, int]], first: int) -> tuple[list[tuple[int, int]], int]:
+def knotted(
+    edges: Sequence[tuple[int, int]], first: int, apart: Collection[tuple[int, int]] = ()
+) -> tuple[list[tuple[int, int]], int]:
     """Return edges to draw, and how many knots they need, numbered from the first number given.
 
-    Where many end and many begin, all lead to all. Through a knot that is a line for each, not for each pair.
+    Where many end and many begin, all lead to all. Through a knot that is a line for each, not for each pair. Edges
+    that are to be kept apart, for they look unlike others, go through none.
     """
     upper: dict[int, set[int]] = {}
+    kept = [edge for edge in edges if edge in apart]
     for u, v in edges:
-        upper.setdefault(v, set()).add(u)
+        if (u, v) not in apart:
+            upper.setdefault(v, set()).add(u)
     alike: dict[frozenset[int], list[int]] = {}
     for v, before in upper.items():
         alike.setdefault(frozenset(before), []).append(v)
@@ -138,7 +147,7 @@ def knotted(edges: Iterable[tuple[int, int]], first: int) -> tuple[list[tuple[in
             drawn += [(u, knot) for u in causes] + [(knot, v) for v in effects]
         else:
             drawn += [(u, v) for u in causes for v in effects]
-    return sorted(drawn), knots
+    return sorted([*drawn, *kept]), knots
 
 
 def _fold(units: list[tuple[Step, ...]], key: Callable[[Step], object], least: int) -> list[tuple[Step, ...]]:

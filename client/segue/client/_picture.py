@@ -6,16 +6,19 @@ outline of its own for whoever does not see the colour. What does not fit is cut
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
-from segue.client._labels import COLOURS, Label, beginnings, closing, dashed, endings, label
+from segue.client._drawn import Drawn, as_declared, drawn
+from segue.client._labels import COLOURS, Label, beginnings, closing, dashed, endings
 from segue.client._layout import Box, laid_out
-from segue.client._order import Order, knotted, order
+from segue.client._order import knotted
 from segue.client.records import Run, State
 from segue.client.wording import duration, one_line, state
+from segue.workflows.graph.shown import DeclaredStep
 
-__all__ = ["svg"]
+__all__ = ["declared_svg", "svg"]
 
 # Signs are paths in a square of 16, for a reader's fonts may lack the symbols.
 _CLOCK: Final = "M8 4.2V8l2.6 1.8"
@@ -28,12 +31,16 @@ _SIGNS: Final[dict[State, str]] = {
     "waiting": _CLOCK,
     "backing_off": "M11.6 6.4A4 4 0 1 0 12 9M12 4.2v2.6H9.4",
     "paused": "M6.2 5v6M9.8 5v6",
+    "parked": "M6.4 4.6v6.8M6.4 5h4v3h-4",
     "cancel_requested": _DASH,
     "failed": _CROSS,
     "timed_out": _CROSS,
     "terminated": _CROSS,
     "cancelled": _DASH,
     "abandoned": _DASH,
+    "pending": "M8 8h.02",
+    "skipped": "M4.6 5l3 3-3 3M8.6 5l3 3-3 3",
+    "upstream_failed": _DASH,
 }
 
 _MARGIN: Final = 24.0
@@ -63,61 +70,103 @@ text { fill: var(--text); font-size: 12px; }
 .sign { fill: none; stroke: #fff; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
 .edge { fill: none; stroke: var(--line); stroke-width: 1.4; }
 .loop { stroke-dasharray: 4 4; }
+.faint-edge { stroke-dasharray: 4 4; opacity: .6; }
 .tip { fill: var(--line); }
 """
 
 
 def svg(run: Run) -> str:
-    """Return the observed order of a run's steps as an SVG document."""
-    found = order(run.steps)
-    labels = [label(group) for group in found.groups]
-    end = closing(run)
+    """Return a run as an SVG document: its steps in the order that was observed, its graphs as declared."""
+    shown, end = drawn(run), closing(run)
+    found = shown.order
     # The start is the first box; then come the groups, the end if there is one, and the knots of edges.
-    boxes = [Box(12, 12), *(_box(words) for words in labels)]
+    boxes = [Box(12, 12), *(_box(words) for words in shown.labels)]
     edges = [(0, number + 1) for number in beginnings(found)] + [(u + 1, v + 1) for u, v in found.edges]
     if end is not None:
         boxes.append(Box(_width(_ending(run), 12) + 42, 30))
         edges += [(number + 1, len(boxes) - 1) for number in endings(found)] or [(0, len(boxes) - 1)]
     ending = len(boxes) - 1
-    edges, knots = knotted(edges, len(boxes))
+    faint = {(u + 1, v + 1) for u, v in shown.faint}
+    edges, knots = knotted(edges, len(boxes), faint)
     boxes += [Box(_KNOT, _KNOT) for _ in range(knots)]
-    layout = laid_out(boxes, edges, gap=_GAP, layer_gap=_LAYER_GAP, beside=_beside(found))
-    head, top = _head(run)
+    layout = laid_out(boxes, edges, gap=_GAP, layer_gap=_LAYER_GAP, beside=_beside(shown))
     right = layout.width + (12 + 16 * min(len(found.loops), _LOOP_LANES) if found.loops else 0)
-    width = max(right, _head_width(run)) + 2 * _MARGIN
-    # A narrow graph stands a little to the right of its heading's edge, a wide one fills the page.
-    shift = max(min((width - 2 * _MARGIN - right) / 2, 60.0), 0.0)
     parts = [
-        f'<g transform="translate({_n(_MARGIN + shift)} {_n(top)})">',
-        *(_edge(route, tip=v <= ending) for (_, v), route in zip(edges, layout.routes, strict=True)),
+        *(
+            _edge(route, tip=v <= ending, faint=(u, v) in faint)
+            for (u, v), route in zip(edges, layout.routes, strict=True)
+        ),
         *(f'<circle class="tip" cx="{_n(box.x)}" cy="{_n(box.y + _KNOT / 2)}" r="3"/>' for box in boxes[ending + 1 :]),
         *(
             f'<path class="edge loop" marker-end="url(#tip)" d="{path}"/>'
             for path in (_loop(boxes[u + 1], boxes[v + 1], layout.width, n) for n, (u, v) in enumerate(found.loops))
         ),
         f'<circle class="tip" cx="{_n(boxes[0].x)}" cy="{_n(boxes[0].y + 6)}" r="6"/>',
-        *(_card(box, words) for box, words in zip(boxes[1:], labels, strict=False)),
+        *(_card(box, words) for box, words in zip(boxes[1:], shown.labels, strict=False)),
         _end(boxes[ending], end, _ending(run)) if end is not None else "",
-        "</g>",
     ]
-    size = f"{_n(width)} {_n(top + layout.height + _MARGIN)}"
-    across, down = size.split()
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{across}" height="{down}" role="img">\n'
-        f"<title>{_text(f'{run.type} {run.workflow_id}: {state(run.status)}')}</title>\n<style>{_STYLE}</style>\n"
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path class="tip" d="M0 .5L8 4L0 7.5z"/></marker></defs>\n' + "\n".join([*head, *parts]) + "\n</svg>\n"
+    return _document(
+        f"{run.type} {run.workflow_id}: {state(run.status)}",
+        f"{run.type} · {run.workflow_id}",
+        _head_lines(run),
+        parts,
+        right,
+        layout.height,
     )
 
 
-def _beside(found: Order) -> dict[int, int]:
+def declared_svg(graphs: Sequence[Sequence[DeclaredStep]], title: str, *said: str) -> str:
+    """Return graphs as they were declared as an SVG document.
+
+    Args:
+        graphs: The graphs, such as that of `segue.client.declared`.
+        title: What stands above them, such as the workflow's name.
+        said: Lines below the title.
+    """
+    shown = as_declared(graphs)
+    boxes = [_box(words) for words in shown.labels]
+    edges, knots = knotted(shown.order.edges, len(boxes), shown.faint)
+    count = len(boxes)
+    boxes += [Box(_KNOT, _KNOT) for _ in range(knots)]
+    layout = laid_out(boxes, edges, gap=_GAP, layer_gap=_LAYER_GAP)
+    parts = [
+        *(
+            _edge(route, tip=v < count, faint=(u, v) in shown.faint)
+            for (u, v), route in zip(edges, layout.routes, strict=True)
+        ),
+        *(f'<circle class="tip" cx="{_n(box.x)}" cy="{_n(box.y + _KNOT / 2)}" r="3"/>' for box in boxes[count:]),
+        *(_card(box, words, plain=True) for box, words in zip(boxes, shown.labels, strict=False)),
+    ]
+    return _document(title, title, [(None, line) for line in said], parts, layout.width, layout.height)
+
+
+def _document(
+    title: str, heading: str, lines: Sequence[tuple[State | None, str]], parts: Sequence[str], right: float, down: float
+) -> str:
+    """Return a document with a heading above a drawing of a width and height."""
+    head, top = _head(heading, lines)
+    width = max(right, _head_width(heading, lines)) + 2 * _MARGIN
+    # A narrow graph stands a little to the right of its heading's edge, a wide one fills the page.
+    shift = max(min((width - 2 * _MARGIN - right) / 2, 60.0), 0.0)
+    placed = [f'<g transform="translate({_n(_MARGIN + shift)} {_n(top)})">', *parts, "</g>"]
+    across, height = _n(width), _n(top + down + _MARGIN)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {height}" width="{across}" '
+        f'height="{height}" role="img">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n"
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<path class="tip" d="M0 .5L8 4L0 7.5z"/></marker></defs>\n' + "\n".join([*head, *placed]) + "\n</svg>\n"
+    )
+
+
+def _beside(shown: Drawn) -> dict[int, int]:
     """Return for each box of a signal or update the last of the run's own that was there when it came."""
     beside: dict[int, int] = {}
     last = 0
-    for number, group in enumerate(found.groups, 1):
+    for number, group in enumerate(shown.order.groups, 1):
         if group.kind in ("signal", "update"):
             beside[number] = last
-        elif group.steps[0].parent_event_id is None:
+        elif group.steps[0].parent_event_id is None and number - 1 not in shown.within:
             last = number
     return beside
 
@@ -125,9 +174,9 @@ def _beside(found: Order) -> dict[int, int]:
 # ---- the heading
 
 
-def _head_lines(run: Run) -> list[tuple[State, str]]:
+def _head_lines(run: Run) -> list[tuple[State | None, str]]:
     now: State = closing(run) or ("paused" if run.status == "paused" else "running")
-    lines: list[tuple[State, str]] = [(now, f"{_ending(run)} · {run.history_length} events")]
+    lines: list[tuple[State | None, str]] = [(now, f"{_ending(run)} · {run.history_length} events")]
     lines.extend(("failed", f"problem: {one_line(problem, 400)}") for problem in run.problems)
     if run.waiting_for is not None:
         waits = "waits" if run.waiting_for.startswith("until ") else "waits for"
@@ -137,25 +186,24 @@ def _head_lines(run: Run) -> list[tuple[State, str]]:
     return lines
 
 
-def _heading(run: Run) -> str:
-    return _lines(f"{run.type} · {run.workflow_id}", _HEAD_WIDTH, 17, 1, bold=True)[0]
+def _head_width(heading: str, lines: Sequence[tuple[State | None, str]]) -> float:
+    widths = (_width(text, 12) + (24 if which is not None else 0) for which, text in lines)
+    return min(max(_width(heading, 17, bold=True), *widths), _HEAD_WIDTH)
 
 
-def _head_width(run: Run) -> float:
-    widths = (_width(text, 12) + 24 for _, text in _head_lines(run))
-    return min(max(_width(_heading(run), 17, bold=True), *widths), _HEAD_WIDTH)
-
-
-def _head(run: Run) -> tuple[list[str], float]:
+def _head(heading: str, lines: Sequence[tuple[State | None, str]]) -> tuple[list[str], float]:
     """Return the heading and the height at which it ends."""
-    parts = [f'<text class="head" x="{_n(_MARGIN)}" y="38">{_text(_heading(run))}</text>']
+    cut = _lines(heading, _HEAD_WIDTH, 17, 1, bold=True)[0]
+    parts = [f'<text class="head" x="{_n(_MARGIN)}" y="38">{_text(cut)}</text>']
     y = 38.0
-    for which, text in _head_lines(run):
+    for which, text in lines:
         y += 7
-        parts.append(_sign(_MARGIN, y + 3, which))
-        for line in _lines(text, _HEAD_WIDTH - 24, 12, _NOTE_LINES):
+        if which is not None:
+            parts.append(_sign(_MARGIN, y + 3, which))
+        indent = 24 if which is not None else 0
+        for line in _lines(text, _HEAD_WIDTH - indent, 12, _NOTE_LINES):
             y += _LINE
-            parts.append(f'<text x="{_n(_MARGIN + 24)}" y="{_n(y - 2)}">{_text(line)}</text>')
+            parts.append(f'<text x="{_n(_MARGIN + indent)}" y="{_n(y - 2)}">{_text(line)}</text>')
     return parts, y + 30
 
 
@@ -174,14 +222,16 @@ def _box(words: Label) -> Box:
     return Box(width, 20 + lines * _LINE + (5 if words.several else 0))
 
 
-def _card(box: Box, words: Label) -> str:
+def _card(box: Box, words: Label, *, plain: bool = False) -> str:
+    """Return a box with its words; plain is one without a state, as before anything has run."""
     step, height = words.step, box.height - (5 if words.several else 0)
     colour = COLOURS[step.state]
     corner = 6 if step.kind in ("activity", "local_activity", "child_workflow", "nexus_operation") else 18
     shape = f'width="{_n(box.width)}" height="{_n(height)}" rx="{corner}"'
-    stroke = f'stroke="{colour}"' + (' stroke-dasharray="5 3"' if dashed(step.state) else "")
-    room = box.width - _BESIDE
-    whole = [words.name, f"{state(step.state)} · {step.kind.replace('_', ' ')} {step.id}", words.said, words.note]
+    stroke = f'stroke="{colour}"' + (' stroke-dasharray="5 3"' if dashed(step.state) and not plain else "")
+    room, left = box.width - _BESIDE, 24 if plain else 36
+    kind = f"{step.kind.replace('_', ' ')} {step.id}"
+    whole = [words.name, kind if plain else f"{state(step.state)} · {kind}", words.said, words.note]
     parts = [
         f'<g transform="translate({_n(box.x - box.width / 2)} {_n(box.y)})">',
         f"<title>{escape(chr(10).join(one_line(line) for line in whole if line))}</title>",
@@ -189,12 +239,16 @@ def _card(box: Box, words: Label) -> str:
     if words.several:
         parts.append(f'<rect class="card faint" x="5" y="5" {shape} stroke="{colour}"/>')
     parts += [f'<rect class="card" {shape} {stroke}/>', f'<rect class="tint" {shape} fill="{colour}"/>']
+    if not plain:
+        parts.append(_sign(12, 10, step.state))
     if step.kind == "child_workflow":
         # A run of its own: a double border, as a subroutine's in a flowchart.
         inner = f'width="{_n(box.width - 6)}" height="{_n(height - 6)}" rx="4"'
         parts.append(f'<rect class="faint" x="3" y="3" {inner} fill="none" stroke="{colour}"/>')
+    # What has not begun is pale.
+    name_class = "name dim" if step.state in ("pending", "skipped", "upstream_failed") and not plain else "name"
     name = _lines(words.name, room - _width(words.lasted, 12) - 12, 13, 1, bold=True)[0]
-    parts += [_sign(12, 10, step.state), f'<text class="name" x="36" y="22">{_text(name)}</text>']
+    parts.append(f'<text class="{name_class}" x="{left}" y="22">{_text(name)}</text>')
     if words.lasted:
         parts.append(
             f'<text class="dim" x="{_n(box.width - 12)}" y="22" text-anchor="end">{_text(words.lasted)}</text>'
@@ -203,7 +257,7 @@ def _card(box: Box, words: Label) -> str:
     for text, style, most in ((words.said, ' class="dim"', 1), (words.note, "", _NOTE_LINES)):
         for line in _lines(text, room, 12, most):
             y += _LINE
-            parts.append(f'<text{style} x="36" y="{_n(y)}">{_text(line)}</text>')
+            parts.append(f'<text{style} x="{left}" y="{_n(y)}">{_text(line)}</text>')
     return "".join([*parts, "</g>"])
 
 
@@ -233,9 +287,9 @@ _LOOP_LANES: Final = 4
 _KNOT: Final = 6.0
 
 
-def _edge(points: tuple[tuple[float, float], ...], *, tip: bool) -> str:
+def _edge(points: tuple[tuple[float, float], ...], *, tip: bool, faint: bool = False) -> str:
     marker = ' marker-end="url(#tip)"' if tip else ""
-    return f'<path class="edge"{marker} d="{_route(points)}"/>'
+    return f'<path class="edge{" faint-edge" if faint else ""}"{marker} d="{_route(points)}"/>'
 
 
 def _route(points: tuple[tuple[float, float], ...]) -> str:

@@ -4,7 +4,8 @@
         print(step.name, step.state, step.attempts, step.waiting_for)
 
 Everything comes from the Temporal server: the run's history, joined with what the server knows of its open steps and of
-the workers that poll its task queues. A worker is asked one thing only: where its code waits, when nothing is open.
+the workers that poll its task queues. A worker is asked only for what no event tells: which steps of a graph are still
+to come, and where its code waits, when nothing is open.
 """
 
 from __future__ import annotations
@@ -17,22 +18,28 @@ from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.service import RPCError
 
 from segue.client._decoding import decode
 from segue.client._events import payloads_in, run_error, steps_of, utc
 from segue.client._failures import Decoded
 from segue.client._history import History, attributes
+from segue.client._parked import parked_in, with_parked
 from segue.client._pauses import PauseHistory, held_in, pause_steps
 from segue.client._pending import joined, pending_payloads
 from segue.client._queues import queues_of
 from segue.client._stack import located
 from segue.client._waiting import Waiting
 from segue.client.approvals import from_memo
+from segue.client.graphs import graphs_of, pending_in
 from segue.client.records import Run, Step
+from segue.client.repairs import parked_of
 from segue.client.wording import one_line
 from segue.workflows.approvals import Approval
-from segue.workflows.waiting import MEMO
+from segue.workflows.graph.shown import DeclaredStep
+from segue.workflows.repair import ParkedStep
+from segue.workflows.waiting import MEMO, SHOWN
 
 __all__ = ["run", "steps"]
 
@@ -61,8 +68,8 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
     Args:
         handle: The workflow, from a client with the data converter that its payloads need. What cannot be decoded is
             left out; everything else is told.
-        query_timeout: How long a worker may take to say where the run's code waits, when nothing else is open and a
-            worker polls. None never asks one.
+        query_timeout: How long a worker may take to answer, where one polls: which steps of a graph are still to come,
+            and, when nothing is open, where the run's code waits. None never asks one.
 
     Raises:
         RPCError: The server does not know the workflow, or cannot be reached.
@@ -92,6 +99,8 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
         for step in joined(steps_of(history, now, decoded), described, decoded, now)
     ]
     if history.closed is None:
+        asks = query_timeout if queues and queues[0].pollers else None
+        found = with_parked(found, await _parked(handle, waiting, asks), handle.id, now)
         found = [*_without_timers(found, asked := _approvals(history, waiting)), *_decisions(history, asked, now)]
     if pauses:
         asks = query_timeout if queues and queues[0].pollers else None
@@ -102,7 +111,8 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
         if wait is not None and query_timeout is not None and queues and queues[0].pollers:
             wait = await located(handle, wait, query_timeout)
         found += [wait] if wait is not None else []
-    return _run(waiting, tuple(found))
+    graphs = await _graphs(handle, waiting, query_timeout)
+    return dataclasses.replace(_run(waiting, tuple(found)), graphs=graphs, pending=pending_in(graphs))
 
 
 def _run(waiting: Waiting, steps: tuple[Step, ...]) -> Run:
@@ -157,6 +167,30 @@ def _wait(history: History, now: datetime) -> Step | None:
         scheduled_task=history.last_task.event_id,
         waiting_for="a signal, an update, or a condition",
     )
+
+
+async def _parked(handle: WorkflowHandle[Any, Any], waiting: Waiting, timeout: timedelta | None) -> list[ParkedStep]:
+    """Return the parked steps of an open run: from its memo, or from its worker where they are more than that tells."""
+    payload = waiting.described.workflow_execution_info.memo.fields.get(MEMO["parked"])
+    found = parked_in(waiting.decoded(payload)) if payload is not None else []
+    if len(found) >= SHOWN and timeout is not None:
+        try:
+            return await parked_of(handle, timeout=timeout)
+        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+            pass  # those of the memo are better than none
+    return found
+
+
+async def _graphs(
+    handle: WorkflowHandle[Any, Any], waiting: Waiting, timeout: timedelta | None
+) -> tuple[tuple[DeclaredStep, ...], ...]:
+    """Return the graphs of an open run, as far as a worker says so; code that fails, or has not run, says nothing."""
+    history, queues = waiting.history, waiting.queues
+    if history.closed is not None or history.last_task is None or waiting.task_error() is not None:
+        return ()
+    if timeout is None or not queues or not queues[0].pollers:
+        return ()
+    return await graphs_of(handle, timeout=timeout) or ()
 
 
 def _approvals(history: History, waiting: Waiting) -> list[Approval]:
@@ -214,7 +248,8 @@ def _payloads(history: History, described: DescribeWorkflowExecutionResponse) ->
     yield from payloads_in(history)
     yield from pending_payloads(described)
     yield from _result_payloads(history)
-    if MEMO["approval"] in described.workflow_execution_info.memo.fields:
-        yield described.workflow_execution_info.memo.fields[MEMO["approval"]]
+    for key in (MEMO["approval"], MEMO["parked"]):
+        if key in described.workflow_execution_info.memo.fields:
+            yield described.workflow_execution_info.memo.fields[key]
     if described.execution_config.user_metadata.HasField("summary"):
         yield described.execution_config.user_metadata.summary

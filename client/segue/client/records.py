@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from segue.client.wording import one_line
+from segue.workflows.graph.shown import DeclaredStep
 
-__all__ = ["OPEN", "Error", "Kind", "Run", "State", "Status", "Step", "TaskQueue"]
+__all__ = ["OPEN", "Error", "Kind", "PendingStep", "Run", "State", "Status", "Step", "TaskQueue"]
 
 Kind = Literal[
     "activity",
@@ -26,9 +27,11 @@ Kind = Literal[
     "external_signal",
     "external_cancel",
     "nexus_operation",
+    "branch",
 ]
 """What a step is. `signal` and `update` were received; `external_signal` and `external_cancel` were sent to another
-workflow. `wait` stands for workflow code that waits for a condition, which leaves no event."""
+workflow. `wait` stands for workflow code that waits for a condition, which leaves no event; `branch` for code that
+chooses among the steps of a graph, which leaves none either, and is told only where the graph is."""
 
 State = Literal[
     "scheduled",
@@ -36,6 +39,7 @@ State = Literal[
     "backing_off",
     "waiting",
     "paused",
+    "parked",
     "cancel_requested",
     "completed",
     "failed",
@@ -43,12 +47,17 @@ State = Literal[
     "cancelled",
     "terminated",
     "abandoned",
+    "pending",
+    "skipped",
+    "upstream_failed",
 ]
-"""Where a step is. `backing_off` is between two attempts; `abandoned` was open when its run closed. A timer is
-`cancelled` when what it bounded came first, as when the condition of a `wait_condition` with a timeout comes true."""
+"""Where a step is. `backing_off` is between two attempts; `parked` failed for good and waits
+for an operator, see `segue.client.repairs`; `abandoned` was open when its run closed. A timer is
+`cancelled` when what it bounded came first, as when the condition of a `wait_condition` with a timeout comes true.
+The last three are those of a graph's steps that have not started: `pending` may yet, the others will not."""
 
 OPEN: Final[frozenset[State]] = frozenset(
-    {"scheduled", "running", "backing_off", "waiting", "paused", "cancel_requested"}
+    {"scheduled", "running", "backing_off", "waiting", "paused", "parked", "cancel_requested", "pending"}
 )
 """The states of a step that has not closed."""
 
@@ -181,6 +190,23 @@ class TaskQueue:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PendingStep:
+    """A step that a graph of the run declared, and that has not started.
+
+    Attributes:
+        name: Its name in the graph.
+        kind: What it will be.
+        after: Names of the steps before it that have not ended.
+        waiting_for: The same as a sentence: `after extract, transform`.
+    """
+
+    name: str
+    kind: Kind
+    after: tuple[str, ...]
+    waiting_for: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """One run of a workflow: what it did, what it waits for, and what is wrong with it.
 
@@ -208,6 +234,9 @@ class Run:
         continued_from_run_id: The run before it in that chain.
         continued_as_run_id: The run after it.
         cancel_requested: Whether somebody asked it to cancel.
+        graphs: What it declared to a `Graph`, each step with its edges and its state. Empty for a run without one, for
+            one that has closed, see `segue.client.graphs`, and where no worker could say.
+        pending: The steps of its graphs that have not started.
     """
 
     workflow_id: str
@@ -232,6 +261,8 @@ class Run:
     continued_from_run_id: str | None = None
     continued_as_run_id: str | None = None
     cancel_requested: bool = False
+    graphs: tuple[tuple[DeclaredStep, ...], ...] = ()
+    pending: tuple[PendingStep, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -2,7 +2,8 @@
 
     print(render(await segue.client.run(handle), width=80, colour=False))
 
-Fan-outs and loops are one row with their counts, and beneath it what is not done or failed. Where the encoding lacks
+Fan-outs and loops are one row with their counts, and beneath it what is not done or failed. The steps of a graph that
+are still to come stand last, with what they wait for. Where the encoding lacks
 the signs, everything is said in ASCII.
 """
 
@@ -17,7 +18,7 @@ import click
 
 from segue.client._labels import closing
 from segue.client._order import Group, groups
-from segue.client.records import Run, State, Step
+from segue.client.records import PendingStep, Run, State, Step
 from segue.client.wording import KINDS, SYMBOLS, TIMES, cells, duration, one_line, state, time
 
 __all__ = ["render"]
@@ -29,12 +30,16 @@ _COLOURS: Final[dict[State, str]] = {
     "waiting": "cyan",
     "backing_off": "yellow",
     "paused": "magenta",
+    "parked": "red",
     "cancel_requested": "magenta",
     "failed": "red",
     "timed_out": "red",
     "terminated": "red",
     "cancelled": "bright_black",
     "abandoned": "bright_black",
+    "pending": "bright_black",
+    "skipped": "bright_black",
+    "upstream_failed": "red",
 }
 
 # Done, or none of the reader's business: shown last when there is no room for all.
@@ -43,6 +48,7 @@ _QUIET: Final[frozenset[State]] = frozenset({"completed", "cancelled", "abandone
 _LEAST_WIDTH: Final = 40
 _NOTE_LINES: Final = 3
 _MEMBERS: Final = 3
+_PENDING: Final = 20
 
 _ASCII: Final = str.maketrans({"·": "-", "•": "-", "…": "~", TIMES: "x", "↳": ">", "↻": "~"})
 
@@ -76,16 +82,21 @@ class _Table:
 
     def text(self, most: int | None) -> str:
         shown = groups(self.run.steps)
-        total = len(shown)
-        if most is not None and total > most:
-            shown = _chosen(shown, most)
+        whole, total, pending = shown, len(shown), list(self.run.pending)
+        if most is not None and total + len(pending) > most:
+            # What is to come takes no more than a third of the screen, unless the rest leaves room.
+            shown = _chosen(shown, most - min(len(pending), max(most // 3, most - total)))
+            pending = pending[: max(most - len(shown), 0)]
         lines = [*self._head(), ""]
-        if not shown:
+        if not shown and not pending:
             lines.append(self._paint("no steps yet" if self.run.is_open else "no steps", dim=True))
         else:
-            lines += self._rows(shown)
+            lines += self._rows(shown, pending[:_PENDING])
             if total > len(shown):
-                lines.append(self._paint(f"and {total - len(shown)} rows more, all done", dim=True))
+                done = all(group.telling.state in _QUIET for group in whole if group not in shown)
+                lines.append(self._paint(f"and {total - len(shown)} rows more{', all done' if done else ''}", dim=True))
+            if (left := len(self.run.pending) - len(pending[:_PENDING])) > 0:
+                lines.append(self._paint(f"and {left} more to come", dim=True))
         return "\n".join(line.rstrip() for line in lines)
 
     # ---- the head
@@ -120,14 +131,14 @@ class _Table:
 
     # ---- the rows
 
-    def _rows(self, shown: Sequence[Group]) -> Iterator[str]:
+    def _rows(self, shown: Sequence[Group], pending: Sequence[PendingStep]) -> Iterator[str]:
         states = [self._state(group) for group in shown]
         attempts = [_attempts(group) for group in shown]
         lasted = [duration(group.duration) if group.telling.kind != "signal" else "" for group in shown]
         # On a narrow screen the sign alone must do for the state.
-        state_width = max(map(len, states)) if self.width >= 60 else 0
-        attempts_width = max(max(map(len, attempts)), len("tries"))
-        lasted_width = max(max(map(len, lasted)), len("time"))
+        state_width = max(map(len, [*states, *(["pending"] if pending else [])])) if self.width >= 60 else 0
+        attempts_width = max(map(len, [*attempts, "tries"]))
+        lasted_width = max(map(len, [*lasted, "time"]))
         indent = 2 + (state_width + 2 if state_width else 0)
         room = self.width - indent - attempts_width - lasted_width - 4
 
@@ -142,6 +153,15 @@ class _Table:
             left, middle, right = row(self._sign(which), said, self._name(group), tried, took)
             yield self._paint(left, which) + self._paint(middle) + self._paint(right, dim=True)
             yield from self._beneath(group, indent)
+        for step in pending:
+            kind = KINDS[step.kind]
+            name = f"{step.name} · {kind}" if kind else step.name
+            whole = f"{name} · {step.waiting_for}"
+            beside = cells(whole) <= room
+            left, middle, _ = row(self._sign("pending"), "pending", whole if beside else name, "", "")
+            yield self._paint((left + middle).rstrip(), "pending")
+            if not beside:
+                yield from self._note(step.waiting_for, "pending", indent)
 
     def _state(self, group: Group) -> str:
         step = group.telling
@@ -174,7 +194,7 @@ class _Table:
             yield from self._note(told, None, indent)
         looked_at = [step for step in group.steps if step.state not in _QUIET]
         looked_at.sort(
-            key=lambda step: step.state not in ("failed", "timed_out", "terminated", "backing_off", "paused")
+            key=lambda step: step.state not in ("failed", "timed_out", "terminated", "parked", "backing_off", "paused")
         )
         for step in looked_at[:_MEMBERS]:
             which = step.summary if step.summary is not None and step.summary != step.name else step.id

@@ -39,7 +39,9 @@ async def has_attribute(client: Client) -> bool:
     return found.custom_attributes.get(ATTRIBUTE.name) == IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST
 
 
-async def waiting(client: Client, kind: Kind, *, scan: bool = False) -> AsyncGenerator[WorkflowExecutionInfo]:
+async def waiting(
+    client: Client, kind: Kind, *, scan: bool = False, query: str | None = None
+) -> AsyncGenerator[WorkflowExecutionInfo]:
     """Yield the open runs that wait for something of a kind, the latest first, as the server lists them.
 
     A run shows up about a second after it began to wait.
@@ -49,18 +51,19 @@ async def waiting(client: Client, kind: Kind, *, scan: bool = False) -> AsyncGen
         kind: What they wait for.
         scan: Whether to read through all open runs in any case. Where the namespace lacks the search attribute that is
             done anyway; where it has, the runs are found only so which began to wait before their workers knew of it.
+        query: A visibility query that they match too.
 
     Raises:
         RPCError: The server cannot be reached, or refuses.
     """
-    query = "ExecutionStatus = 'Running'"
+    listed = "ExecutionStatus = 'Running'" if query is None else f"ExecutionStatus = 'Running' AND ({query})"
     if not scan and await has_attribute(client):
-        query += f" AND {ATTRIBUTE.name} = '{kind}'"
+        listed += f" AND {ATTRIBUTE.name} = '{kind}'"
     token = b""
     while True:
         page = await client.workflow_service.list_workflow_executions(
             ListWorkflowExecutionsRequest(
-                namespace=client.namespace, page_size=_PAGE, next_page_token=token, query=query
+                namespace=client.namespace, page_size=_PAGE, next_page_token=token, query=listed
             ),
             retry=True,
         )

@@ -17,6 +17,7 @@ SYMBOLS: Final[dict[State, tuple[str, str]]] = {
     "backing_off": ("↻", "~"),
     "waiting": ("◷", "."),
     "paused": ("‖", "="),
+    "parked": ("▌", "!"),
     "cancel_requested": ("◌", "c"),
     "completed": ("✓", "+"),
     "failed": ("✗", "x"),
@@ -24,6 +25,9 @@ SYMBOLS: Final[dict[State, tuple[str, str]]] = {
     "cancelled": ("⊘", "/"),
     "terminated": ("⊘", "/"),
     "abandoned": ("⊘", "/"),
+    "pending": ("┄", "-"),
+    "skipped": ("↷", "s"),
+    "upstream_failed": ("⊗", "u"),
 }
 """A sign for each state, told apart without its colour; the second is its ASCII form."""
 
@@ -38,6 +42,7 @@ KINDS: Final[dict[Kind, str]] = {
     "external_signal": "signal to",
     "external_cancel": "to",
     "nexus_operation": "nexus",
+    "branch": "branch",
 }
 """A word for each kind of step, where it is not plain from its name."""
 

@@ -34,9 +34,12 @@ class Feature(enum.IntEnum):
     NAMED_STEPS = 0x5E61E001
     """Its activities have ids of the form `name-n`."""
     CARRIED_STEPS = 0x5E61E002
-    """Its steps are held back below the server's limits, and may park and pause."""
+    """Its steps are held back below the server's limits, and may pause."""
     INDEXED_WAITS = 0x5E61E003
     """What it waits for is in a search attribute: its first such wait began where the namespace had it."""
+
+    PARKED_STEPS = 0x5E61E004
+    """Its steps that fail for good may park."""
 
     @property
     def patch(self) -> str:
@@ -48,6 +51,7 @@ _PATCHES: Final = {
     Feature.NAMED_STEPS: "segue.activity-id",
     Feature.CARRIED_STEPS: "segue.carried-steps",
     Feature.INDEXED_WAITS: "segue.indexed-waits",
+    Feature.PARKED_STEPS: "segue.parked-steps",
 }
 
 

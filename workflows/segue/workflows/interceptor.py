@@ -12,12 +12,15 @@ import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Coroutine, Generator, Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeVar, cast
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any, Final, NoReturn, Optional, TypeVar, cast
 
 import pydantic
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -39,11 +42,14 @@ from temporalio.worker import (
 )
 
 from segue.activities import faithful, heartbeat
+from segue.activities.certainty import certain
+from segue.activities.effect import Effect
 from segue.activities.errors import PayloadError, Terminal, classify, describe, leaves, message_of
 from segue.activities.idempotency import STEP_HEADER, Step, acting_for, effects, step_info
-from segue.activities.system import parameters_of, types_of
+from segue.activities.system import System, parameters_of, types_of
 from segue.workflows.approvals import register as approvals
 from segue.workflows.carried import CarriedStep
+from segue.workflows.compensating import is_compensating
 from segue.workflows.fanout.options import batch_of, fill_batch
 from segue.workflows.fanout.shown import lines as fanout_lines
 from segue.workflows.features import Feature, has
@@ -51,6 +57,9 @@ from segue.workflows.flow_control import LOCAL_RESULT_LIMIT, Command, FlowContro
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.pausing.register import PauseRegister
+from segue.workflows.repair.recovery import Again, FailedStep, Recovery, Settled, at_most_once
+from segue.workflows.repair.register import Register
+from segue.workflows.repair.rule import Rule, rule
 from segue.workflows.saga import shown as sagas
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
@@ -61,6 +70,7 @@ __all__ = ["SegueInterceptor", "check_arguments", "unsendable"]
 T = TypeVar("T")
 
 _METADATA_QUERY: Final = "__temporal_workflow_metadata"
+_AT_ONCE: Final = timedelta(milliseconds=1)
 _STACK_QUERY: Final = "__enhanced_stack_trace"
 
 
@@ -98,7 +108,13 @@ class _Inbound(WorkflowInboundInterceptor):
         self._outbound.own_types = getattr(definition, "arg_types", None)
         self._pauses.begin()
         try:
-            result = await super().execute_workflow(input)
+            try:
+                result = await super().execute_workflow(input)
+            except workflow.ContinueAsNewError:
+                # The run that follows knows nothing of the steps of this one, and those that parked would be lost.
+                mending = self._outbound.parked.mending
+                await workflow.wait_condition(lambda: not mending)
+                raise
             self._check_result(
                 f"workflow {workflow.info().workflow_type!r}", result, getattr(definition, "ret_type", None)
             )
@@ -148,12 +164,14 @@ class _Outbound(WorkflowOutboundInterceptor):
         self._steps = steps
         self._named: bool | None = None
         self._carried: bool | None = None
+        self._parks = False
         self._control = FlowControl(pauses.holds)
         self._pauses = pauses
         pauses.attach(self._control, lambda: self._carried, lambda: self._flow() is not None)
         self.own_types: list[type] | None = None
         self._counts: Counter[str] = Counter()
         self._given: Counter[str] = Counter()
+        self.parked = Register(steps.state_of)
 
     def held(self) -> list[str]:
         """Return what flow control holds back."""
@@ -197,10 +215,103 @@ class _Outbound(WorkflowOutboundInterceptor):
         if activity is None:
             await flow.turn(command, step.activity)
             activity = self._send(flow, command, input, step)
-        result = await activity
-        if command == "activity":
-            flow.check_size()
-        return result
+        recovery: Recovery | None = None
+        while True:
+            try:
+                result = await activity
+            except FailureError as error:
+                if not self._parks or is_cancelled_exception(error):
+                    raise
+                if command == "local_activity":
+                    # Its end may come within one workflow task and be replayed within the one before, where what is
+                    # decided now is not known yet. A timer's end comes where it came.
+                    await workflow.sleep(_AT_ONCE, summary=f"what follows the failure of {step.id}")
+                recovery = recovery or Recovery(self._failed_step(command, input, step), self.parked, step.began)
+                after = await recovery.after(error)
+                if isinstance(after, Settled):
+                    return after.result
+                input = self._again(input, step, after)
+                if not flow.enter(command, step.activity):
+                    await flow.turn(command, step.activity)
+                activity = self._send(flow, command, input, step)
+                continue
+            if flow.exceeded is not None:
+                raise flow.exceeded
+            return result
+
+    def _failed_step(
+        self, command: Command, input: StartActivityInput | StartLocalActivityInput, step: _Call
+    ) -> FailedStep:
+        """Return what matters of a step that has failed."""
+        assert step.handle is not None
+        name, handle = step.activity, step.handle
+        system, options = self._catalogue.system(name), self._catalogue.options(name)
+        return FailedStep(
+            id=step.id,
+            activity=name,
+            kind="local_activity" if command == "local_activity" else "activity",
+            system=system.name if system is not None else None,
+            summary=input.summary,
+            names=step.names,
+            hints=input.arg_types or types_of(input.activity),
+            returns=self._returns(input, system),
+            # The items of a batch fail each by itself, and `fan_out` has it in hand.
+            policy="fail" if step.is_batch else options.on_exhausted if options is not None else None,
+            rule=step.rule,
+            undoes=step.undoes,
+            effect=step.effect,
+            retry_policy=step.retry_policy,
+            within=input.schedule_to_close_timeout,
+            sent=lambda: self._sent(input, step),
+            handle=handle,
+            show=lambda why: self._steps.parked(handle, why),
+            reconcile=lambda: self._reconcile(input, step),
+        )
+
+    def _returns(self, input: StartActivityInput | StartLocalActivityInput, system: System | None) -> Any:
+        return input.ret_type or (system.returns.get(input.activity) if system is not None else None)
+
+    def _sent(self, input: StartActivityInput | StartLocalActivityInput, step: _Call) -> list[Payload]:
+        """Return the arguments of a step as they were sent, which the workflow's code may have altered since."""
+        if step.sent is None:
+            step.sent = workflow.payload_converter().to_payloads(input.args)
+        return step.sent
+
+    def _again(
+        self, input: StartActivityInput | StartLocalActivityInput, step: _Call, after: Again
+    ) -> StartActivityInput | StartLocalActivityInput:
+        """Return the call of a step that is tried again: with its id and its key, unless it has another effect."""
+        headers = dict(input.headers)
+        if after.new_effect:
+            known = step.step or Step()
+            step.step = known.model_copy(update={"alteration": known.alteration + 1})
+            headers[STEP_HEADER] = _header(step.step)
+        summary = input.summary
+        if after.args is not None:
+            summary = summarize(after.args) if summary == summarize(input.args) else summary
+            args, step.sent = after.args, None
+        else:
+            args = [RawValue(payload) for payload in self._sent(input, step)]
+        within = after.within or step.within
+        return dataclasses.replace(input, args=args, headers=headers, summary=summary, schedule_to_close_timeout=within)
+
+    async def _reconcile(self, input: StartActivityInput | StartLocalActivityInput, step: _Call) -> Any:
+        """Ask the system of a step what happened: with its arguments, and with its idempotency key."""
+        assert step.effect.reconcile is not None
+        hint = self._returns(input, self._catalogue.system(step.activity))
+        told: Any = bool if step.effect.tells_whether else Optional[hint] if hint is not None else None  # noqa: UP045
+        key = (step.step or Step()).model_copy(update={"activity_id": input.activity_id})
+        token = _asked_of.set(key)
+        try:
+            asking = workflow.start_activity(
+                step.effect.reconcile,
+                args=[RawValue(payload) for payload in self._sent(input, step)],
+                summary=f"what became of {step.id}",
+                result_type=told,
+            )
+        finally:
+            _asked_of.reset(token)
+        return await asking
 
     def _send(
         self, flow: FlowControl, command: Command, input: StartActivityInput | StartLocalActivityInput, step: _Call
@@ -208,6 +319,8 @@ class _Outbound(WorkflowOutboundInterceptor):
         """Schedule a step that has its turn, and let the next one have it when this one has ended."""
         with _leaving(flow, command):
             activity = self._schedule(input, step)
+            if step.may_park:
+                self._sent(input, step)
         activity.add_done_callback(lambda ended: flow.left(command, None if _failed(ended) else ended.result()))
         return activity
 
@@ -228,13 +341,16 @@ class _Outbound(WorkflowOutboundInterceptor):
         """Return what holds this run's commands back; None if the run began before there was such a thing."""
         if self._carried is None:
             self._carried = has(Feature.CARRIED_STEPS)
+            self._parks = self._carried and has(Feature.PARKED_STEPS)
         return self._control if self._carried else None
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:
         callee = f"Workflow {input.workflow!r} is not started"
         self._check(callee, (), input.args, input.arg_types)
-        if input.static_summary is None:
-            input.static_summary = summarize(input.args)
+        summary = input.static_summary
+        if summary is None and (summary := summarize(input.args)) is not None:
+            # The Web UI labels a child by its summary alone, where it sets an activity's type beside it.
+            input.static_summary = f"{input.workflow} • {summary}"
 
         async def start() -> workflow.ChildWorkflowHandle[Any, Any]:
             input.headers = {**input.headers, **self._pauses.headers()}
@@ -248,7 +364,7 @@ class _Outbound(WorkflowOutboundInterceptor):
             handle = await _in_turn(flow, "child_workflow", None, start())
             handle.add_done_callback(lambda _: flow.left("child_workflow"))
             self._pauses.started(handle, input.headers)
-        self._steps.started(handle, "child_workflow", input.workflow, input.static_summary)
+        self._steps.started(handle, "child_workflow", input.workflow, summary)
         return handle
 
     async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:
@@ -323,9 +439,46 @@ class _Outbound(WorkflowOutboundInterceptor):
             input.summary = summarize(input.args)
         step = self._step(given)
         if step is not None:
-            header = Payload(metadata={"encoding": b"json/plain"}, data=step.model_dump_json().encode())
-            input.headers = {**input.headers, STEP_HEADER: header}
-        return _Call(callee, names, batch.activity if batch is not None else input.activity)
+            input.headers = {**input.headers, STEP_HEADER: _header(step)}
+        called = _Call(
+            callee,
+            names,
+            batch.activity if batch is not None else input.activity,
+            id=input.activity_id or name,
+            step=step,
+            began=workflow.now(),
+            within=input.schedule_to_close_timeout,
+            effect=self._catalogue.effect(batch.activity if batch is not None else input.activity),
+            retry_policy=input.retry_policy or RetryPolicy(),
+            is_batch=batch is not None,
+            rule=rule(),
+            undoes=is_compensating(),
+        )
+        if called.effect.kind == "at_most_once":
+            self._hold_to_once(called, input)
+        called.may_park = (
+            called.effect.kind == "at_most_once"
+            or called.undoes
+            or called.rule is not None
+            or (options is not None and options.on_exhausted == "park")
+        )
+        return called
+
+    def _hold_to_once(self, call: _Call, input: StartActivityInput | StartLocalActivityInput) -> None:
+        """Have the server try an at-most-once step a single time, or refuse it where it might run twice."""
+        if isinstance(input, StartLocalActivityInput):
+            raise Terminal(
+                f"{call.callee}: it is at-most-once, and a local activity runs again where its worker dies: call it "
+                "with execute_activity",
+                type="InvalidCall",
+            )
+        if call.is_batch:
+            raise Terminal(
+                f"{call.callee}: {call.activity!r} is at-most-once, and a batch of items is tried again as a whole: "
+                "pass batch=1 to fan_out",
+                type="InvalidCall",
+            )
+        input.retry_policy = at_most_once(input.retry_policy)
 
     def _activity_id(self, name: str, given: str | None) -> str | None:
         """Return a deterministic id, `name-n` for the nth call of an activity type, for a run that began with those.
@@ -352,6 +505,8 @@ class _Outbound(WorkflowOutboundInterceptor):
         reset = info.original_execution_run_id != info.run_id
         # Temporal lets a run give an id again once its activity has closed, and each is a step with effects of its own.
         repetition = self._given[given] - 1 if given is not None else 0
+        if (asked := _asked_of.get()) is not None:
+            return asked
         if (whose := acting_for.get()) is not None:
             return whose.model_copy(update={"repetition": repetition})
         if not reset and not repetition:
@@ -366,7 +521,26 @@ class _Call:
     callee: str
     names: tuple[str, ...]
     activity: str
+    id: str
+    step: Step | None
+    began: datetime
+    within: timedelta | None
+    effect: Effect
+    retry_policy: RetryPolicy
+    is_batch: bool
+    rule: Rule | None
+    undoes: bool
+    may_park: bool = False
+    sent: list[Payload] | None = None
     handle: CarriedStep | None = None
+
+
+_asked_of: Final[ContextVar[Step | None]] = ContextVar("segue_asked_of", default=None)
+"""Whose step it is that an activity asks about, which then has the key of that step."""
+
+
+def _header(step: Step) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=step.model_dump_json().encode())
 
 
 def _failed(task: asyncio.Future[Any]) -> bool:
@@ -410,9 +584,11 @@ class _ActivityInbound(ActivityInboundInterceptor):
         if header is not None:
             self._outbound.step_info = step_info(self._outbound.info(), header.data)
         done = effects.set({})
+        name, returned = activity.info().activity_type, False
         try:
             async with self._outbound.beats.beating():
                 result = await super().execute_activity(input)
+            returned = True
             if self._catalogue.checks:
                 definition = getattr(input.fn, "__temporal_activity_definition", None)
                 check_result(
@@ -427,8 +603,11 @@ class _ActivityInbound(ActivityInboundInterceptor):
                     "one request. Call it with execute_activity, or store an object and return a reference to it"
                 )
             return result
-        except (Exception, BaseExceptionGroup) as error:
-            raised = classify(error, self._catalogue.system(activity.info().activity_type))
+        except (Exception, BaseExceptionGroup, asyncio.CancelledError) as error:
+            system = self._catalogue.system(name)
+            raised = classify(error, system)
+            if self._catalogue.effect(name).kind == "at_most_once":
+                raised = certain(error, raised, system, returned=returned)
             if raised is error:
                 raise
             raise raised from raised.__cause__

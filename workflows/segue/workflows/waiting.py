@@ -23,7 +23,7 @@ from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowI
 
 from segue.workflows.features import Feature, has
 
-__all__ = ["ATTRIBUTE", "MEMO", "Kind", "WaitingInterceptor", "waiting_for"]
+__all__ = ["ATTRIBUTE", "MEMO", "SHOWN", "Kind", "WaitingInterceptor", "waiting_for"]
 
 Kind = Literal["approval", "parked", "paused"]
 """What a run may wait for: the values of the search attribute."""
@@ -41,8 +41,8 @@ MEMO: Final[Mapping[Kind, str]] = {
 _INDEXED_FUNCTION: Final = "segue_waits_are_indexed"
 _STATE: Final = "__segue_waiting"
 
-# The server keeps a memo whole in each run's record, and a list of runs carries it.
-_SHOWN: Final = 20
+SHOWN: Final = 20
+"""So many of a kind are in the memo: the server keeps it whole in each run's record, and a list of runs carries it."""
 
 
 def waiting_for(kind: Kind, what: Sequence[Mapping[str, Any]]) -> None:
@@ -54,7 +54,7 @@ def waiting_for(kind: Kind, what: Sequence[Mapping[str, Any]]) -> None:
     """
     state = _of_this_run()
     key = MEMO[kind]
-    shown = [dict(entry) for entry in what[:_SHOWN]]
+    shown = [dict(entry) for entry in what[:SHOWN]]
     if shown == state.shown.get(kind, []):
         return
     workflow.upsert_memo({key: shown or None})

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
         "pause": "pause",
         "resume": "pause",
     },
+    "Mend": {"parked": "repair", "repair": "repair"},
     "Decide": {"approvals": "decide", "approve": "decide", "reject": "decide"},
     "Verify": {"replay": "verify"},
 }

@@ -18,6 +18,7 @@ import pydantic
 from segue.activities.errors import Terminal
 
 __all__ = [
+    "CHECK",
     "QUERY",
     "UPDATE",
     "Action",
@@ -36,6 +37,10 @@ UPDATE: Final = "segue_repair"
 
 QUERY: Final = "segue_parked"
 """The query that returns the parked steps of a run, in the order in which they parked, each a `ParkedStep`."""
+
+CHECK: Final = "segue_check_repair"
+"""The query that tells whether a repair could be done. It takes a `Request`, and returns None, or the type of the error
+with which it would be refused, and its message."""
 
 Action = Literal["retry", "retry_with", "result", "skip", "fail"]
 """What an operator does about a parked step.

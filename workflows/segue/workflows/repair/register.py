@@ -19,6 +19,7 @@ from segue.activities.errors import describe
 from segue.workflows.approvals.register import IDENTITY_FUNCTION
 from segue.workflows.repair import values
 from segue.workflows.repair.records import (
+    CHECK,
     QUERY,
     UPDATE,
     Action,
@@ -119,6 +120,7 @@ class Register:
         if not self._handles:
             self._handles = True
             workflow.set_query_handler(QUERY, self.query)  # pyright: ignore[reportUnknownMemberType]
+            workflow.set_query_handler(CHECK, self.check)  # pyright: ignore[reportUnknownMemberType]
             workflow.set_update_handler(UPDATE, self.repair, validator=self.validate)  # pyright: ignore[reportUnknownMemberType]
         self._show()
 
@@ -131,6 +133,14 @@ class Register:
     def query(self) -> list[ParkedStep]:
         """Return the parked steps of the run, in the order in which they parked."""
         return [entry.whole() for entry in self._entries.values()]
+
+    def check(self, request: Any) -> list[str] | None:
+        """Return why a repair would be refused: the type of the error, and its message; None if it would be done."""
+        try:
+            self._asked(request)
+        except RepairRefused as error:
+            return [type(error).__name__, error.message]
+        return None
 
     # What arrives is any JSON: the SDK would fail the run's task for ever over an argument that it cannot convert.
     def validate(self, request: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pydantic
 import pydantic_core
@@ -38,7 +38,7 @@ def arguments(step: str, given: Any, names: Sequence[str], hints: Sequence[Any] 
     several = (len(hints) if hints is not None else count) != 1
     if several and not isinstance(given, list):
         raise InvalidRepair(f"{step!r} takes {count} arguments: give a JSON array of them")
-    values: list[Any] = given if several else [given]
+    values = cast("list[Any]", given) if several else [given]
     if len(values) not in ({count} if hints is None else {count, len(hints)}):
         raise InvalidRepair(f"{step!r} takes {count} arguments, and is given {len(values)}")
     if hints is None or len(hints) != len(values):

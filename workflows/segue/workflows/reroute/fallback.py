@@ -13,6 +13,7 @@ from temporalio.exceptions import is_cancelled_exception
 from segue.activities.errors import Terminal
 from segue.workflows.calls import Call, execute
 from segue.workflows.interruption import is_of_the_worker
+from segue.workflows.repair.rule import handled
 from segue.workflows.reroute.errors import AllFailed, Reason, Reasons
 from segue.workflows.summary import summarize
 
@@ -30,7 +31,8 @@ async def fallback(
 ) -> R:
     """Return the result of the first call, or of the next where it failed with an error that leads there.
 
-    Each has the retries of its own system's policy before it has failed. Mind the error of which nobody knows whether
+    Each has the retries of its own system's policy before it has failed. Where a system parks, only the last way does,
+    and an error that leads nowhere. Mind the error of which nobody knows whether
     the step took effect, such as a timeout: lead it to another way only where a second effect does no harm.
 
     Args:
@@ -49,8 +51,11 @@ async def fallback(
         raise Terminal("fallback() has nothing to fall back to: give a second call", type="InvalidCall")
     errors: list[tuple[str, BaseException]] = []
     for call in calls:
+        # An error that leads to another way fails the step, which would otherwise park and never lead there.
+        leads_on = reasons.hold if call is not calls[-1] else _leads_nowhere
         try:
-            return await execute(call, **(in_place_of(first, call) if errors else {}))
+            with handled(leads_on):
+                return await execute(call, **(in_place_of(first, call) if errors else {}))
         except Exception as error:
             if is_of_the_worker(error) or is_cancelled_exception(error):
                 raise
@@ -60,6 +65,10 @@ async def fallback(
                     error.add_note(f"{name} had failed before")
                 raise
     raise AllFailed("fallback", errors) from errors[-1][1]
+
+
+def _leads_nowhere(error: BaseException) -> bool:
+    return False
 
 
 def in_place_of(first: Call[Any], call: Call[Any]) -> dict[str, Any]:

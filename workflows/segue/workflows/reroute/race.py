@@ -22,6 +22,7 @@ from temporalio.workflow import ActivityCancellationType
 from segue.activities.errors import Terminal
 from segue.workflows.calls import Call, execute, written
 from segue.workflows.interruption import ENDS, begin, is_evicted, is_of_the_worker, settle, shielded
+from segue.workflows.repair.rule import handled
 from segue.workflows.reroute.errors import AllFailed, Reason, Reasons
 from segue.workflows.reroute.fallback import in_place_of
 from segue.workflows.saga.compensation import Compensation
@@ -149,7 +150,9 @@ class _Race(Generic[R]):
         defaults = in_place_of(self._calls[0], call) if self._tasks and self._delay is not None else {}
         if call.undo is not None and call.kind == "activity":
             defaults["cancellation_type"] = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-        self._tasks.append(begin(execute(call, **defaults)))
+        # What fails is left to the others: a step that parked would keep the race waiting for an operator.
+        with handled(self._reasons.hold):
+            self._tasks.append(begin(execute(call, **defaults)))
 
     async def _account(self, winner: int | None, error: BaseException | None) -> None:
         """Account for every call but the winner: cancel it, wait for it, and undo what it did without being wanted.

@@ -1,0 +1,290 @@
+"""Park and repair: which steps wait for an operator, in one run or in all, and what is done about them.
+
+    for one in await parked(client, system="payments"):
+        print(one.workflow_id, one.step.step, one.step.error)
+
+    await repair(client.get_workflow_handle("order-17"), "charge-1", "retry", reason="the bank is back")
+
+What is parked is told by the server, whether or not a worker is alive. A repair needs a worker, which checks it before
+it is taken, so whoever repairs is told at once whether it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from segue.client._parked import command, parked_in
+from segue.client.waiting import entries, waiting
+from segue.workflows.repair import InvalidRepair, NoSuchStep, NotParked, ParkedStep, Repaired, RepairRefused
+from segue.workflows.repair.records import CHECK, QUERY, UPDATE, Action, Request
+from segue.workflows.waiting import SHOWN
+
+__all__ = [
+    "Attempt",
+    "Parked",
+    "check_repair",
+    "command",
+    "parked",
+    "parked_in_memo",
+    "parked_of",
+    "repair",
+    "repair_all",
+]
+
+_REFUSALS: Final[Mapping[str, type[RepairRefused]]] = {
+    cls.__name__: cls for cls in (InvalidRepair, NoSuchStep, NotParked)
+}
+_PATIENCE: Final = timedelta(seconds=5)
+_AT_ONCE: Final = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parked:
+    """A step that waits for an operator, and where.
+
+    Attributes:
+        workflow_id: Id of the workflow.
+        run_id: Id of the run.
+        workflow_type: Type of the workflow.
+        step: The step, without its input and its types, which `parked_of` tells.
+    """
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    step: ParkedStep
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What came of a repair, one of many.
+
+    Attributes:
+        parked: The step.
+        repaired: What was done; None if nothing was, or if it was only checked.
+        refused: Why nothing was; None if it was, or could be.
+    """
+
+    parked: Parked
+    repaired: Repaired | None = None
+    refused: str | None = None
+
+
+async def parked(
+    client: Client,
+    query: str | None = None,
+    *,
+    system: str | None = None,
+    step: str | None = None,
+    scan: bool = False,
+) -> list[Parked]:
+    """Return what is parked in all open runs of the client's namespace, the oldest first.
+
+    A step shows up about a second after it parked. Of a run with more than 20, a worker must be alive to tell all.
+
+    Args:
+        client: A client, with the data converter that the runs' payloads need.
+        query: A visibility query that the runs match too, such as "WorkflowType = 'FulfilOrder'".
+        system: Only the steps of this system.
+        step: Only the steps of this activity, or with this id.
+        scan: Whether to read through all open runs, see `segue.client.waiting`.
+
+    Raises:
+        RPCError: The server cannot be reached, or refuses.
+    """
+    found: list[Parked] = []
+    async for info in waiting(client, "parked", scan=scan, query=query):
+        workflow_id, run_id = info.execution.workflow_id, info.execution.run_id
+        steps = await parked_in_memo(client, workflow_id, info.memo.fields)
+        # A memo tells of no more; a worker tells of all.
+        if len(steps) >= SHOWN:
+            steps = await _all_of(client.get_workflow_handle(workflow_id, run_id=run_id), steps)
+        found.extend(
+            Parked(workflow_id=workflow_id, run_id=run_id, workflow_type=info.type.name, step=one)
+            for one in steps
+            if (system is None or one.system == system) and (step is None or step in (one.activity, one.step))
+        )
+    return sorted(found, key=lambda one: one.step.since)
+
+
+async def parked_in_memo(client: Client, workflow_id: str, memo: Mapping[str, Any]) -> list[ParkedStep]:
+    """Return the parked steps of a run, from the fields of its memo: the first 20, and none that cannot be decoded."""
+    return parked_in(await entries(client, "parked", workflow_id, memo))
+
+
+async def parked_of(handle: WorkflowHandle[Any, Any], *, timeout: timedelta = _PATIENCE) -> list[ParkedStep]:
+    """Return the parked steps of a run with their inputs and types: asked of its worker.
+
+    Raises:
+        WorkflowQueryFailedError: No step of the run has parked yet.
+        RPCError: No worker answers in time, or the server does not know the workflow, or cannot be reached.
+    """
+    found: list[ParkedStep] = await handle.query(QUERY, result_type=list[ParkedStep], rpc_timeout=timeout)
+    return found
+
+
+async def repair(
+    handle: WorkflowHandle[Any, Any],
+    step: str,
+    action: Action,
+    *,
+    input: Any = None,
+    result: Any = None,
+    reason: str | None = None,
+    by: str | None = None,
+) -> Repaired:
+    """Repair a parked step, and return what was done, once a worker has taken it.
+
+    Bound the wait for a worker with `asyncio.timeout`; a repair that was sent may still be taken after that.
+
+    Args:
+        handle: The workflow.
+        step: Id of the step.
+        action: What to do. "retry" tries it again, with its input and its idempotency key: an effect that did happen
+            is found again. "retry_with" tries it with another input, as another effect with a key of its own. "result"
+            takes a result in its place, "skip" takes None, and "fail" lets it fail with its error.
+        input: For "retry_with", its argument, or a list of all if it takes several.
+        result: For "result", what the step is to have returned.
+        reason: Why: it is kept in the run's history.
+        by: Who repairs; by default the identity of the client, which the history keeps in any case.
+
+    Raises:
+        RepairRefused: Nothing was done, and nothing has changed: one of `NoSuchStep`, `NotParked` and `InvalidRepair`.
+        RPCError: The server does not know the workflow, or cannot be reached.
+    """
+    try:
+        repaired: Repaired = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
+            UPDATE, _request(step, action, input, result, reason, by), result_type=Repaired
+        )
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error) from None
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND and "already completed" in error.message:
+            raise NotParked(f"{step!r} is not parked: its run has ended") from None
+        raise
+    return repaired
+
+
+async def check_repair(
+    handle: WorkflowHandle[Any, Any],
+    step: str,
+    action: Action,
+    *,
+    input: Any = None,
+    result: Any = None,
+    timeout: timedelta = _PATIENCE,
+) -> None:
+    """Do nothing if a step can be repaired so: asked of its worker, which changes nothing.
+
+    Raises:
+        RepairRefused: It cannot.
+        RPCError: No worker answers in time, or the server does not know the workflow, or cannot be reached.
+    """
+    try:
+        refused: list[str] | None = await handle.query(
+            CHECK, _request(step, action, input, result, None, None), rpc_timeout=timeout
+        )
+    except WorkflowQueryFailedError:
+        raise NoSuchStep(f"There is no step {step!r}: none has parked") from None
+    if refused is not None:
+        raise _REFUSALS.get(refused[0], InvalidRepair)(refused[1])
+
+
+async def repair_all(
+    client: Client,
+    found: Sequence[Parked],
+    action: Action,
+    *,
+    input: Any = None,
+    result: Any = None,
+    reason: str | None = None,
+    by: str | None = None,
+    dry_run: bool = False,
+    timeout: timedelta = timedelta(seconds=30),
+    done: Callable[[Attempt], None] | None = None,
+) -> list[Attempt]:
+    """Repair many parked steps, as `parked` returns them, and return what came of each, in their order.
+
+    Args:
+        client: The client.
+        found: The steps.
+        action: What to do, with `input`, `result`, `reason` and `by` as for `repair`.
+        dry_run: Whether only to check whether it could be done.
+        timeout: How long to wait for the worker of each run.
+        done: Called with each as soon as it is known.
+
+    Raises:
+        RPCError: The server cannot be reached.
+    """
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(of: Parked) -> Attempt:
+        handle = client.get_workflow_handle(of.workflow_id, run_id=of.run_id)
+        async with turns:
+            try:
+                async with asyncio.timeout(timeout.total_seconds()):
+                    if dry_run:
+                        await check_repair(handle, of.step.step, action, input=input, result=result, timeout=timeout)
+                        attempt = Attempt(parked=of)
+                    else:
+                        repaired = await repair(
+                            handle, of.step.step, action, input=input, result=result, reason=reason, by=by
+                        )
+                        attempt = Attempt(parked=of, repaired=repaired)
+            except RepairRefused as error:
+                attempt = Attempt(parked=of, refused=error.message)
+            except TimeoutError:
+                attempt = Attempt(parked=of, refused=_no_answer(dry_run=dry_run))
+            except RPCError as error:
+                if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                    raise
+                attempt = Attempt(parked=of, refused=_no_answer(dry_run=dry_run))
+        if done is not None:
+            done(attempt)
+        return attempt
+
+    return list(await asyncio.gather(*map(one, found)))
+
+
+def _no_answer(*, dry_run: bool) -> str:
+    sent = "" if dry_run else "; the repair was sent, and may still be taken"
+    return f"no worker answers{sent}"
+
+
+async def _all_of(handle: WorkflowHandle[Any, Any], known: list[ParkedStep]) -> list[ParkedStep]:
+    """Return all parked steps of a run, in short; those that are known if no worker tells."""
+    try:
+        found = await parked_of(handle)
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return known
+    return [dataclasses.replace(one, input=None, takes=(), returns=None) for one in found]
+
+
+def _request(step: str, action: Action, input: Any, result: Any, reason: str | None, by: str | None) -> dict[str, Any]:
+    request = Request.model_construct(step=step, action=action, input=input, result=result, reason=reason, by=by)
+    return request.model_dump(mode="json", exclude_defaults=True, warnings=False)
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Exception:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        if (refusal := _REFUSALS.get(cause.type or "")) is not None:
+            return refusal(cause.message)
+        # A run in which nothing has parked yet has no handler.
+        if f"'{UPDATE}' expected but not found" in cause.message:
+            return NoSuchStep("No step has parked")
+    return error
