@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ HISTORIES = sorted((ROOT / "tests" / "histories").glob("pause_*.json"))
 
 
 @contextlib.contextmanager
-def serving(client: Client, queue: str, ledger: Path) -> Iterator[subprocess.Popen[bytes]]:
+def serving(client: Client, queue: str, ledger: Path) -> Generator[subprocess.Popen[bytes]]:
     """A worker in a process of its own, killed in the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.pause.serve", client.service_client.config.target_host, queue],
