@@ -98,7 +98,7 @@ async def test_nothing_starts_in_a_paused_run(client: Client, queue: str) -> Non
 
     released.add(handle.id)
     await until_held(handle, 9)
-    assert await handle.execute_update("note", "kept") == 1
+    assert await handle.execute_update("note", "kept") == 1  # pyright: ignore[reportUnknownMemberType]
     assert done[handle.id] == ["begun first", "first"]
 
     resumed = await resume(handle, by="bob")
