@@ -11,7 +11,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -23,10 +23,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 with workflow.unsafe.imports_passed_through():
     from segue.client._layout import Box, laid_out
     from segue.client._order import knotted, order
-    from segue.client.draw import mermaid, svg
+    from segue.client.draw import count, mermaid, svg
     from segue.client.inspect import run
     from segue.client.records import Error, Kind, Run, State, Step
     from segue.client.wording import title
+    from segue.workflows.graph import DeclaredStep, Rule
 
 TEN_SECONDS = timedelta(seconds=10)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -331,6 +332,10 @@ EVERY_STATE: list[State] = [
     "cancelled",
     "terminated",
     "abandoned",
+    "parked",
+    "pending",
+    "skipped",
+    "upstream_failed",
 ]
 EVERY_KIND: list[Kind] = [
     "activity",
@@ -343,6 +348,7 @@ EVERY_KIND: list[Kind] = [
     "external_signal",
     "external_cancel",
     "nexus_operation",
+    "branch",
 ]
 
 
@@ -378,11 +384,19 @@ def test_svg_shows_each_state_by_colour_and_sign_and_outline() -> None:
         assert sign is not None
         looks[state] = (outline.attrib["stroke"], sign.attrib["d"], "stroke-dasharray" in outline.attrib)
     dashed = {state for state, look in looks.items() if look[2]}
-    assert dashed == {"scheduled", "backing_off", "waiting", "paused", "cancel_requested"}
-    alike: list[tuple[State, State]] = [("completed", "failed"), ("running", "backing_off"), ("scheduled", "waiting")]
+    assert set(EVERY_STATE) == set(get_args(State))
+    assert dashed == {"scheduled", "backing_off", "waiting", "paused", "parked", "cancel_requested", "pending"}
+    alike: list[tuple[State, State]] = [
+        ("completed", "failed"),
+        ("running", "backing_off"),
+        ("scheduled", "waiting"),
+        ("pending", "skipped"),
+        ("skipped", "upstream_failed"),
+        ("failed", "parked"),
+    ]
     for one, other in alike:
         assert looks[one][1] != looks[other][1]
-    assert len(set(looks.values())) >= 9
+    assert len(set(looks.values())) >= 12
 
 
 def test_svg_cuts_what_is_long_and_keeps_it_in_the_tooltip() -> None:
@@ -410,11 +424,61 @@ def test_svg_of_a_run_without_steps_tells_why() -> None:
     ]
 
 
+def declared_steps(state: str) -> tuple[DeclaredStep, ...]:
+    kinds: list[dict[str, Any]] = [
+        {"name": "reserve", "state": "completed"},
+        {"name": "scan", "mapped": True, "before": ("reserve",), "state": state},
+        {"name": "size", "kind": "function", "branch": True, "before": ("scan",), "state": "failed", "error": "X: no"},
+        {"name": "audit", "kind": "child_workflow", "before": ("size",), "state": "pending", "when": Rule.ALL_DONE},
+        {"name": "free", "before": ("reserve", "scan", "size", "audit"), "teardown_of": ("reserve",)},
+    ]
+    fields: dict[str, Any] = {"kind": "activity", "when": Rule.ALL_SUCCEEDED, "state": "pending"}
+    return tuple(DeclaredStep(**{**fields, "id": said["name"], **said}) for said in kinds)
+
+
+def test_mermaid_of_a_graph_says_what_is_to_come() -> None:
+    """Steps of a graph have its edges, dotted where nothing has gone; also what left no event is drawn."""
+    items = [dataclasses.replace(step(11 + n, "scan_page", 10, 20), id=f"scan[{n}]") for n in range(2)]
+    first = dataclasses.replace(step(5, "reserve", 4, 10), id="reserve")
+    graph = declared_steps("running")
+    found = a_run(first, *items, graphs=(graph,))
+    assert mermaid(found) == (
+        "flowchart TD\n"
+        '    start(["FulfilOrder<br/>order-17<br/>running"])\n'
+        '    s0["✓ reserve<br/>1.2 s"]:::completed\n'
+        '    s1["▶ scan \N{MULTIPLICATION SIGN} 2<br/>scan_page · for each item · 1.2 s"]:::running\n'
+        '    s2{"✗ size<br/>branch<br/>X: no"}:::failed\n'
+        '    s3[["┄ audit<br/>child · ALL_DONE"]]:::pending\n'
+        '    s4["┄ free<br/>teardown of reserve"]:::pending\n'
+        "    start --> s0\n"
+        "    s0 --> s1\n"
+        "    s1 --> s2\n"
+        "    s2 -.-> s3\n"
+        "    s3 -.-> s4\n"
+        "    classDef completed fill:#009E73,stroke:#fff,color:#fff\n"
+        "    classDef running fill:#0072B2,stroke:#fff,color:#fff\n"
+        "    classDef failed fill:#D55E00,stroke:#fff,color:#fff\n"
+        "    classDef pending fill:#B6BCC4,stroke:#000,color:#000,stroke-dasharray:5 3\n"
+    )
+    assert count(found) == 6
+
+
+def test_what_a_closed_run_never_began_is_abandoned() -> None:
+    """Of a run that was terminated nothing is to come any more; a graph of which nothing was observed is drawn too."""
+    closed = a_run(status="terminated", graphs=(declared_steps("pending"),))
+    assert re.findall(r":::(\w+)", mermaid(closed)) == [
+        "completed", "abandoned", "failed", "abandoned", "abandoned", "terminated",
+    ]  # fmt: skip
+    assert len(ElementTree.fromstring(svg(closed)).findall(f".//{SVG}g/{SVG}title")) == 5
+
+
 def test_many_to_many_goes_through_a_knot() -> None:
     """Where all of many lead to all of many there is a line for each, not for each pair."""
     edges = [(u, v) for u in range(40) for v in range(40, 80)]
     drawn, knots = knotted(edges, 80)
     assert (len(drawn), knots) == (80, 1)
+    few, knots = knotted(edges, 80, [(0, 40)])
+    assert ((0, 40) in few, len(few), knots) == (True, 1 + 39 + 40 + 39, 1)
     assert knotted([(0, 2), (1, 2), (0, 3), (1, 3)], 4) == ([(0, 2), (0, 3), (1, 2), (1, 3)], 0)
     steps = [step(5 + n, f"a{n}", 4, 100) for n in range(40)] + [step(101 + n, f"b{n}", 100, 200) for n in range(40)]
     assert mermaid(a_run(*steps)).count(" --- ") == 40

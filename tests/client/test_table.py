@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from segue.client.records import Error, Run, Step
+from segue.client.records import Error, PendingStep, Run, Step
 from segue.client.table import render
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -131,6 +131,40 @@ def test_a_busy_run_whole() -> None:
         "▶ running      Archive • keep for ten years · child                        1.2 s",
         "               child workflow 'archive-17' to close",
     ]
+
+
+def test_what_is_still_to_come_stands_last() -> None:
+    """Steps of a graph that have not started are rows of their own, with what they wait for, in any width."""
+    names = ["label", "a_step_whose_name_is_long", "audit"]
+    to_come = [
+        PendingStep(name="label", kind="activity", after=("charge",), waiting_for="after charge"),
+        PendingStep(name=names[1], kind="branch", after=("label", "charge"), waiting_for="after label, charge"),
+        PendingStep(name="audit", kind="child_workflow", after=(names[1],), waiting_for=f"after {names[1]}"),
+    ]
+    found = a_run(step(5, "charge", state="running", waiting_for="attempt 1", **OPEN), pending=tuple(to_come))
+    assert render(found, 72, encoding="utf-8").split("\n")[4:] == [
+        "  state    step                                             tries   time",
+        "▶ running  charge                                               1  1.2 s",
+        "           attempt 1",
+        "┄ pending  label · after charge",
+        "┄ pending  a_step_whose_name_is_long · branch",
+        "           after label, charge",
+        "┄ pending  audit · child · after a_step_whose_name_is_long",
+    ]
+    assert render(found, 40, encoding="ascii").split("\n")[-5:] == [
+        "- label - after charge",
+        "- a_step_whose_name_is_lo~",
+        "  after label, charge",
+        "- audit - child",
+        "  after a_step_whose_name_is_long",
+    ]
+    many = a_run(pending=tuple(to_come[:1] * 50))
+    assert render(many, 72, encoding="utf-8").split("\n")[-2:] == [
+        "┄ pending  label · after charge",
+        "and 30 more to come",
+    ]
+    whole = dataclasses.replace(BUSY, pending=tuple(to_come * 4))
+    assert render(whole, 80, encoding="utf-8", most=6).split("\n")[-1] == "and 10 more to come"
 
 
 def test_a_finished_run_tells_its_result_and_a_failed_one_its_error() -> None:

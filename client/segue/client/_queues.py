@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from segue.client._history import History, attributes
 from segue.client.records import TaskQueue
 
-__all__ = ["queues_of"]
+__all__ = ["is_polled", "queues_of"]
 
 # A worker asks again at the latest when its poll of a minute has ended; one that has not for longer is gone.
 _POLL_AGE: Final = timedelta(seconds=75)
@@ -49,6 +49,11 @@ async def queues_of(
             *(_queue(client, name, "activity") for name in names),
         )
     )
+
+
+async def is_polled(client: Client, task_queue: str) -> bool:
+    """Return whether a worker polls a queue for workflow tasks."""
+    return bool((await _queue(client, task_queue, "workflow")).pollers)
 
 
 async def _queue(client: Client, name: str, type: Literal["workflow", "activity"]) -> TaskQueue:

@@ -59,7 +59,9 @@ async def declared(cls: type, *args: Any) -> Graph:
 class _Loop(asyncio.SelectorEventLoop):
     """A loop in which no timer fires: time does not pass before a run."""
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def call_at(  # type: ignore[override]  # whatever it is called with
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
         return asyncio.TimerHandle(when, callback, args, self, context)
 
 
@@ -99,7 +101,7 @@ async def _taken(cls: type, args: tuple[Any, ...]) -> Graph:
 
 
 async def _run(cls: type, args: tuple[Any, ...]) -> None:
-    instance = cls(*args) if hasattr(cls.__init__, "__temporal_workflow_init") else cls()
+    instance = cls(*args) if hasattr(getattr(cls, "__init__", None), "__temporal_workflow_init") else cls()
     await _run_method(cls)(instance, *args)
 
 

@@ -1,10 +1,11 @@
-"""A run as a graph of the order that was observed: Mermaid text, and a self-contained SVG.
+"""A run as a graph of the order that was observed, and as it was declared: Mermaid text, and a self-contained SVG.
 
     found = await segue.client.run(client.get_workflow_handle("order-17"))
     Path("order-17.svg").write_text(svg(found))
 
 Steps that ran beside each other stand side by side; fan-outs and loops are folded into one box with a count. How the
-order is found, and what it cannot tell, is in `segue.client._order`.
+order is found, and what it cannot tell, is in `segue.client._order`. Where `Run.graphs` tells what the run declared,
+its steps have the edges that were declared, and those still to come are drawn as well: dashed lines lead to them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from segue.client._labels import COLOURS, beginnings, closing, dashed, endings, label
-from segue.client._order import knotted, order
-from segue.client._picture import svg
+from segue.client._drawn import drawn
+from segue.client._labels import COLOURS, beginnings, closing, dashed, endings
+from segue.client._order import knotted
+from segue.client._picture import declared_svg, svg
 from segue.client.records import Kind, Run
 from segue.client.wording import SYMBOLS, TIMES, duration, one_line, state
+from segue.workflows.graph.drawing import mermaid as declared_mermaid
 
-__all__ = ["mermaid", "svg"]
+__all__ = ["count", "declared_mermaid", "declared_svg", "mermaid", "svg"]
 
 _SHAPES: Final[dict[Kind, tuple[str, str]]] = {
     "activity": ("[", "]"),
@@ -31,6 +34,7 @@ _SHAPES: Final[dict[Kind, tuple[str, str]]] = {
     "external_signal": ("{{", "}}"),
     "external_cancel": ("{{", "}}"),
     "nexus_operation": ("[[", "]]"),
+    "branch": ("{", "}"),
 }
 
 _NAME_LIMIT: Final = 48
@@ -38,20 +42,22 @@ _NOTE_LIMIT: Final = 72
 
 
 def mermaid(run: Run) -> str:
-    """Return the observed order of a run's steps as a Mermaid flowchart."""
-    found = order(run.steps)
+    """Return a run as a Mermaid flowchart: its steps in the order that was observed, its graphs as declared."""
+    shown = drawn(run)
+    found = shown.order
     lines = ["flowchart TD", f'    start(["{_lines(run.type, run.workflow_id, state(run.status))}"])']
-    used = {group.telling.state for group in found.groups}
-    for number, group in enumerate(found.groups):
-        words, (left, right) = label(group), _SHAPES[group.kind]
+    used = {words.step.state for words in shown.labels}
+    for number, words in enumerate(shown.labels):
+        left, right = _SHAPES[words.step.kind]
         name = f"{SYMBOLS[words.step.state][0]} {words.name}"
         text = _lines(name, " · ".join(filter(None, (words.said, words.lasted))), words.note)
         lines.append(f'    s{number}{left}"{text}"{right}:::{words.step.state}')
     lines += [f"    start --> s{number}" for number in beginnings(found)]
-    edges, knots = knotted(found.edges, len(found.groups))
+    edges, knots = knotted(found.edges, len(found.groups), shown.faint)
     knot_numbers = range(len(found.groups), len(found.groups) + knots)
     lines += [f"    s{number}(( ))" for number in knot_numbers]
-    lines += [f"    s{u} {'---' if v in knot_numbers else '-->'} s{v}" for u, v in edges]
+    arrows = {True: "-.->", False: "-->"}
+    lines += [f"    s{u} {'---' if v in knot_numbers else arrows[(u, v) in shown.faint]} s{v}" for u, v in edges]
     lines += [f"    s{u} -.-> s{v}" for u, v in found.loops]
     if (end := closing(run)) is not None:
         used.add(end)
@@ -66,6 +72,11 @@ def mermaid(run: Run) -> str:
             dash = ",stroke-dasharray:5 3" if dashed(which) else ""
             lines.append(f"    classDef {which} fill:{colour},stroke:{text},color:{text}{dash}")
     return "\n".join(lines) + "\n"
+
+
+def count(run: Run) -> int:
+    """Return how many steps a drawing of a run shows, each of those that are folded counted."""
+    return sum(len(group.steps) for group in drawn(run).order.groups)
 
 
 def _lines(name: str, *notes: str) -> str:

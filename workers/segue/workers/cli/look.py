@@ -164,8 +164,14 @@ def _when(start: datetime, now: datetime) -> str:
     return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
 
 
-@click.command("graph", short_help="Draw the steps of a run, as Mermaid or SVG")
-@options.one_run
+@click.command("graph", short_help="Draw a run, or what a workflow declares, as Mermaid or SVG")
+@click.argument("name", metavar="ID|WORKFLOW")
+@click.option("--run-id", metavar="RUN", help="One run of the workflow; by default the latest.")
+@click.option("--declared", "only", flag_value="declared", help="Only what its graphs declare.")
+@click.option("--observed", "only", flag_value="observed", help="Only what was observed, without its graphs.")
+@click.option("--before", is_flag=True, help="Draw the graph of WORKFLOW before it runs, from its code and --input.")
+@options.with_input
+@options.of_modules
 @click.option(
     "--format", "form", type=click.Choice(["mermaid", "svg"]), help="By default what FILE ends in, else mermaid."
 )
@@ -176,35 +182,48 @@ def _when(start: datetime, now: datetime) -> str:
 @options.command
 async def graph_command(
     *,
-    workflow_id: str,
+    name: str,
     run_id: str | None,
+    only: str | None,
+    before: bool,
+    inputs: tuple[str, ...],
+    modules: tuple[str, ...],
     form: str | None,
     path: Path | None,
     connection: Connection,
     as_json: bool,
 ) -> int:
-    """Draw the steps of a run in the order that was observed.
+    """Draw the steps of a run: those of its graphs as declared, all others in the order that was observed.
+
+    What a graph declares, and which of its steps are still to come, only a worker knows; without one, what was observed
+    is drawn. --before asks nobody: WORKFLOW's code is run as far as its graph, and nothing is started.
 
     \b
     segue graph order-17 -o order-17.svg
     segue graph order-17 >> notes.md
+    segue graph --before Nightly --input '"sales"' -o nightly.svg
     """
-    from segue.client import draw
-    from segue.client.inspect import run
+    from segue.workers.cli import drawings
 
     form = form or ("svg" if path is not None and path.suffix == ".svg" else "mermaid")
-    client = await connection.client()
-    with connection.explained(workflow_id, run_id):
-        found = await run(client.get_workflow_handle(workflow_id, run_id=run_id))
-    text = (draw.svg(found) if form == "svg" else draw.mermaid(found)).rstrip("\n")
+    if before:
+        if run_id is not None or only is not None:
+            raise Failure("--before draws a workflow that has no run: leave out --run-id, --declared and --observed",
+                          Exit.USAGE)  # fmt: skip
+        drawing = await drawings.of_workflow(connection.project, name, modules, inputs, form, as_json=as_json)
+    elif inputs or modules:
+        raise Failure("--input and --module are for --before WORKFLOW: a run has its input", Exit.USAGE)
+    else:
+        drawing = await drawings.of_run(connection, name, run_id, only, form)
+    text = drawing.text.rstrip("\n")
     if path is not None:
         written(path, text + "\n")
     if as_json:
         where = {"path": str(path)} if path is not None else {"text": text}
-        output.print_json({"workflow_id": found.workflow_id, "run_id": found.run_id, "format": form, **where})
+        output.print_json({**drawing.of, "drawn": drawing.drawn, "format": form, **where})
     elif path is None:
         click.echo(text)
     else:
-        count = len(found.steps)
-        click.echo(f"{count} step{'s' if count != 1 else ''} of {workflow_id} in {path}", err=True)
+        count = drawing.steps
+        click.echo(f"{count} step{'s' if count != 1 else ''} of {name} in {path}", err=True)
     return Exit.OK

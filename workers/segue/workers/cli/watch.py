@@ -173,7 +173,7 @@ class Screen:
         # A frame taller than the screen cannot be drawn over: its top is out of reach. The cursor needs a line too.
         room = rows - 1
         lines = render(run, columns, output.coloured(), encoding=self._stream.encoding).split("\n")
-        most = len(run.steps)
+        most = len(run.steps) + len(run.pending)
         while len(lines) > room and most > 1:
             most -= max((len(lines) - room) // 2, 1)
             lines = render(run, columns, output.coloured(), encoding=self._stream.encoding, most=most).split("\n")
