@@ -15,6 +15,7 @@ that cannot be read, a worker that shuts down, an error that nobody thought of.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import httpx
@@ -34,7 +35,7 @@ from segue.activities.errors import (
 )
 from segue.activities.system import System
 
-__all__ = ["certain"]
+__all__ = ["begun_in_time", "certain"]
 
 Certainty = Literal["not yet", "not ever", "unknown"]
 
@@ -45,6 +46,25 @@ _UNSENDABLE: Final = (httpx.InvalidURL, httpx.UnsupportedProtocol)
 # Answers that say that a request was put off, and those to a request that may have been acted upon all the same.
 _PUT_OFF: Final = frozenset({425, 429})
 _UNCLEAR: Final = frozenset({408, 409})
+
+
+def begun_in_time() -> None:
+    """Do nothing if this attempt begins while somebody still waits for it.
+
+    A busy worker may come to an attempt when the server has given it up, and others have asked the system what became
+    of it, and have been told that nothing happened. Then it must not happen any more.
+
+    Raises:
+        NotDone: Its time was over before it began.
+    """
+    info = activity.info()
+    waited = datetime.now(UTC) - info.started_time
+    if info.start_to_close_timeout and waited >= info.start_to_close_timeout:
+        raise NotDone(
+            f"Not begun: {waited.total_seconds():.1f} s after its start, and an attempt may take "
+            f"{info.start_to_close_timeout.total_seconds():g} s (start_to_close_timeout). The worker is overloaded, or "
+            "its clock differs from the server's"
+        )
 
 
 def certain(error: BaseException, classified: BaseException, system: System | None, *, returned: bool) -> BaseException:

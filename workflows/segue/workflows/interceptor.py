@@ -42,7 +42,7 @@ from temporalio.worker import (
 )
 
 from segue.activities import faithful, heartbeat
-from segue.activities.certainty import certain
+from segue.activities.certainty import begun_in_time, certain
 from segue.activities.effect import Effect
 from segue.activities.errors import PayloadError, Terminal, classify, describe, leaves, message_of
 from segue.activities.idempotency import STEP_HEADER, Step, acting_for, effects, step_info
@@ -586,6 +586,8 @@ class _ActivityInbound(ActivityInboundInterceptor):
         done = effects.set({})
         name, returned = activity.info().activity_type, False
         try:
+            if self._catalogue.effect(name).kind == "at_most_once":
+                begun_in_time()
             async with self._outbound.beats.beating():
                 result = await super().execute_activity(input)
             returned = True
@@ -640,6 +642,8 @@ def check_arguments(callee: str, names: tuple[str, ...], args: Sequence[Any], hi
     # Temporal pairs hints and arguments only when all parameters are given: with fewer, a model arrives as a dict.
     paired = hints is not None and len(hints) == len(args)
     for position, value in enumerate(args):
+        if isinstance(value, RawValue):
+            continue  # it was converted before, and goes as it is
         try:
             if hints is not None and position < len(hints):
                 faithful.accept(value, hints[position])
