@@ -52,6 +52,7 @@ class Size(pydantic.BaseModel):
         outages: Times that the Temporal server is killed.
         cuts: Times that the connections to it break.
         stalls: Times that nothing passes to it or from it.
+        postgres: Whether the stocktake's database is PostgreSQL, behind a proxy; else it is a file of SQLite.
         parks: Whether steps park, for an operator to repair them.
     """
 
@@ -65,6 +66,7 @@ class Size(pydantic.BaseModel):
     outages: int = 1
     cuts: int = 1
     stalls: int = 0
+    postgres: bool = False
     parks: bool = True
 
     @classmethod
@@ -75,7 +77,9 @@ class Size(pydantic.BaseModel):
     @classmethod
     def long(cls) -> Size:
         """Return the size of a round of `make chaos`."""
-        return cls(orders=36, sheets=7, shelves=20, wide=260, deaths=3, kills=2, outages=2, cuts=2, stalls=1)
+        return cls(
+            orders=36, sheets=7, shelves=16, wide=200, deaths=3, kills=2, outages=2, cuts=2, stalls=1, postgres=True
+        )
 
 
 class Sheet(pydantic.BaseModel):
@@ -105,6 +109,7 @@ class Plan(pydantic.BaseModel):
         moments: What happens as effects add up, in their order.
         payments: What befalls the n-th request to the payment provider, counted from 1.
         mail: And to the mail server.
+        database: And to PostgreSQL.
     """
 
     seed: str
@@ -115,6 +120,7 @@ class Plan(pydantic.BaseModel):
     moments: list[Moment]
     payments: dict[int, AnswerFault]
     mail: dict[int, AnswerFault]
+    database: dict[int, AnswerFault]
 
     @classmethod
     def draw(cls, seed: str, size: Size) -> Plan:
@@ -122,6 +128,7 @@ class Plan(pydantic.BaseModel):
         chance = random.Random(seed)
         orders = _orders(chance, size.orders)
         sheets = _sheets(chance, size)
+        counted = sum(sheet.shelves for sheet in sheets)
         plan = cls(
             seed=seed,
             size=size,
@@ -129,8 +136,10 @@ class Plan(pydantic.BaseModel):
             sheets=sheets,
             steps=_steps(chance, sheets, size.deaths),
             moments=[],
-            payments=_answers(chance, size.orders, ("cut", "late", "held", "kill"), (4, 2, 3, 1)),
-            mail=_answers(chance, size.orders * 4, ("cut", "late", "kill"), (6, 1, 1)),
+            payments=_answers(chance, size.orders, size.orders // 5, ("cut", "late", "held", "kill"), (4, 2, 3, 1)),
+            mail=_answers(chance, size.orders * 4, size.orders * 2 // 3, ("cut", "late", "kill"), (6, 1, 1)),
+            # A count takes five answers, COMMIT's among them.
+            database=_answers(chance, counted * 5, 12 * size.postgres, ("cut", "late", "kill"), (8, 3, 1)),
         )
         return plan.model_copy(update={"moments": _moments(chance, size, plan.effects)})
 
@@ -231,9 +240,10 @@ def _steps(chance: random.Random, sheets: Sequence[Sheet], deaths: int) -> dict[
 
 
 def _answers(
-    chance: random.Random, count: int, kinds: Sequence[AnswerFault], weights: Sequence[int]
+    chance: random.Random, requests: int, faults: int, kinds: Sequence[AnswerFault], weights: Sequence[int]
 ) -> dict[int, AnswerFault]:
-    numbers = chance.sample(range(1, count + 1), max(2, count // 6)) if count > 1 else []
+    """Return what befalls some of the first so many requests."""
+    numbers = chance.sample(range(1, requests + 1), faults)
     drawn: dict[int, AnswerFault] = {number: chance.choices(kinds, weights)[0] for number in sorted(numbers)}
     # At most one death, for the same reason.
     for number in [number for number, kind in drawn.items() if kind == "kill"][1:]:

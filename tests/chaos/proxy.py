@@ -192,8 +192,8 @@ class Proxy:
                 self.done[fate] += 1
                 return
             if fate == "late":
-                await asyncio.sleep(self._delay)
                 self.done["late"] += 1
+                await asyncio.sleep(self._delay)
             writer.write(data)
             await writer.drain()
 

@@ -17,7 +17,9 @@ from examples.order_to_cash.workflows import FulfilOrder
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
+from tests.activities.sql_postgres import PostgresServer
 from tests.chaos import ledgers
+from tests.chaos.database import Database
 from tests.chaos.plan import Moment, Plan
 from tests.chaos.processes import Server, Worker, supervised
 from tests.chaos.proxy import Proxy
@@ -95,7 +97,9 @@ class Round:
         return not self.problems and _clean(self.lines)
 
 
-async def run(plan: Plan, folder: Path, *, patience: float, say: Callable[[str], None]) -> Round:
+async def run(
+    plan: Plan, folder: Path, *, patience: float, say: Callable[[str], None], server: PostgresServer | None = None
+) -> Round:
     """Carry out a plan in an empty folder, and return how it ended.
 
     Args:
@@ -103,21 +107,23 @@ async def run(plan: Plan, folder: Path, *, patience: float, say: Callable[[str],
         folder: Made if it is not there.
         patience: Seconds after which a run that is not done counts as lost.
         say: Told what happens.
+        server: Holds the stocktake's database; without one it is a file.
     """
     began = time.monotonic()
     ledgers.prepare(folder)
     plan.save(folder)
     (folder / "segue.toml").write_text(_SETTINGS)
-    server = Server(folder)
+    temporal = Server(folder)
     async with contextlib.AsyncExitStack() as stack:
-        keeping = [await stack.enter_async_context(supervised(server.keep()))]
-        await _unless_failed(keeping, server.up.wait())
-        site = await stack.enter_async_context(_site(plan, folder, server))
+        database = None if server is None else await stack.enter_async_context(Database.of(server))
+        keeping = [await stack.enter_async_context(supervised(temporal.keep()))]
+        await _unless_failed(keeping, temporal.up.wait())
+        site = await stack.enter_async_context(_site(plan, folder, temporal, database))
         keeping += [await stack.enter_async_context(supervised(worker.keep())) for worker in site.workers]
-        client = await _patiently(lambda: segue.client.connect(target_host=server.address))
+        client = await _patiently(lambda: segue.client.connect(target_host=temporal.address))
         operator = Operator(client, folder)
         keeping.append(await stack.enter_async_context(supervised(operator.keep())))
-        faults = asyncio.create_task(_happen(plan, folder, server, site, say))
+        faults = asyncio.create_task(_happen(plan, folder, temporal, site, say))
         stack.callback(faults.cancel)
         try:
             problems = await _unless_failed([*keeping, faults], _work(client, plan, patience))
@@ -126,10 +132,12 @@ async def run(plan: Plan, folder: Path, *, patience: float, say: Callable[[str],
             await site.settled()
         except Exception as error:
             problems = [f"{type(error).__name__}: {error}"]
+        if database is not None:
+            await database.export(folder)
         problems = problems or await _not_replayed(client)
         if problems or not _clean(ledgers.audit(folder, plan)):
             await _keep_histories(client, folder)
-        happened = site.happened(server)
+        happened = site.happened(temporal)
     # Every process has ended, and every straggler with it.
     met = Counter(path.suffix.removeprefix(".") for path in (folder / "met").glob("*"))
     happened.update({f"steps: {_STEPS[kind]}": number for kind, number in met.items()})
@@ -163,6 +171,16 @@ class _Site:
     temporal: Proxy
     payments: Proxy
     mail: Proxy
+    database: Proxy | None
+    stocktake: Database | None
+
+    async def effects(self, folder: Path) -> int:
+        return ledgers.count(folder) + (0 if self.stocktake is None else await self.stocktake.effects())
+
+    @property
+    def proxies(self) -> dict[str, Proxy]:
+        found = {"Temporal": self.temporal, "payments": self.payments, "mail": self.mail}
+        return found if self.database is None else {**found, "database": self.database}
 
     async def settled(self) -> None:
         await self.payments.settled()
@@ -171,13 +189,13 @@ class _Site:
         found: Counter[str] = Counter()
         found["workers killed (SIGKILL)"] = sum(worker.killed for worker in self.workers)
         found["Temporal server killed (SIGKILL)"] = server.killed
-        for name, proxy in (("Temporal", self.temporal), ("payments", self.payments), ("mail", self.mail)):
+        for name, proxy in self.proxies.items():
             found.update({f"{name}: {_ANSWERS[kind]}": number for kind, number in proxy.done.items()})
         return found
 
 
 @contextlib.asynccontextmanager
-async def _site(plan: Plan, folder: Path, server: Server) -> AsyncGenerator[_Site]:
+async def _site(plan: Plan, folder: Path, server: Server, database: Database | None) -> AsyncGenerator[_Site]:
     seed = zlib.crc32(plan.seed.encode())
     workers: list[Worker] = []
 
@@ -190,14 +208,20 @@ async def _site(plan: Plan, folder: Path, server: Server) -> AsyncGenerator[_Sit
             Proxy(server.address),
             Proxy(payments, faults=plan.payments, delay=_DELAY_SECONDS, kill=kill),
             Proxy(mail, faults=plan.mail, delay=_DELAY_SECONDS, kill=kill, greets=True),
+            None
+            if database is None
+            else Proxy(database.address, faults=plan.database, delay=_DELAY_SECONDS, kill=kill),
+            database,
         )
         for number in range(plan.size.workers):
             name = f"worker {number}"
-            found = [await proxy.listen(name) for proxy in (site.temporal, site.payments, site.mail)]
+            found = {kind: await proxy.listen(name) for kind, proxy in site.proxies.items()}
             environment = {
-                **addresses(folder, found[1], found[2]),
-                "TEMPORAL_ADDRESS": found[0],
-                "CHAOS_STOCKTAKE_URL": f"sqlite:///{folder / ledgers.STOCKTAKE}",
+                **addresses(folder, found["payments"], found["mail"]),
+                "TEMPORAL_ADDRESS": found["Temporal"],
+                "CHAOS_STOCKTAKE_URL": f"sqlite:///{folder / ledgers.STOCKTAKE}"
+                if database is None
+                else database.url(found["database"]),
                 FOLDER: str(folder),
                 SETTINGS_VARIABLE: str(folder / "segue.toml"),
             }
@@ -205,7 +229,7 @@ async def _site(plan: Plan, folder: Path, server: Server) -> AsyncGenerator[_Sit
         try:
             yield site
         finally:
-            for proxy in (site.temporal, site.payments, site.mail):
+            for proxy in site.proxies.values():
                 await proxy.close()
 
 
@@ -245,7 +269,7 @@ async def _end(handle: WorkflowHandle[Any, Any], deadline: float) -> str | None:
 async def _happen(plan: Plan, folder: Path, server: Server, site: _Site, say: Callable[[str], None]) -> None:
     """Let things go wrong as effects add up."""
     for moment in plan.moments:
-        while (effects := ledgers.count(folder)) < moment.effects:
+        while (effects := await site.effects(folder)) < moment.effects:
             await asyncio.sleep(_LOOK_SECONDS)
         say(f"{moment.kind} after effect {moment.effects} (seen at {effects})")
         await _strike(moment, server, site)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -26,6 +27,7 @@ from typing import Final
 
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from tests.chaos import round
+from tests.chaos.database import postgres
 from tests.chaos.ledgers import Line
 from tests.chaos.plan import Plan, Size
 
@@ -59,18 +61,20 @@ async def rounds(
         if not quiet:
             print(f"  {time.monotonic() - began:6.1f} s  {what}", flush=True)
 
-    while more():
-        number = len(done)
-        place = folder / f"round-{number}"
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        plan = Plan.draw(f"{seed}/{number}", size)
-        say(f"round {number}: {_runs(size)} runs, {len(plan.steps)} steps that go wrong, plan {plan.digest}")
-        ended = await round.run(plan, place, patience=PATIENCE, say=say)
-        done.append(ended)
-        say(f"round {number}: {'passed' if ended.passed else 'FAILED'} after {ended.seconds:.1f} s")
-        if ended.passed:
-            shutil.rmtree(place)
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(postgres()) if size.postgres else None
+        while more():
+            number = len(done)
+            place = folder / f"round-{number}"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            plan = Plan.draw(f"{seed}/{number}", size)
+            say(f"round {number}: {_runs(size)} runs, {len(plan.steps)} steps that go wrong, plan {plan.digest}")
+            ended = await round.run(plan, place, patience=PATIENCE, say=say, server=server)
+            done.append(ended)
+            say(f"round {number}: {'passed' if ended.passed else 'FAILED'} after {ended.seconds:.1f} s")
+            if ended.passed:
+                shutil.rmtree(place)
     return done
 
 

@@ -146,7 +146,7 @@ class Stocktake:
 
     @workflow.run
     async def run(self, sheet: Sheet) -> list[str]:
-        counted = await fan_out(count_shelf, range(sheet.shelves), sheet.id, batch=sheet.batch)
+        counted = await fan_out(count_shelf, range(sheet.shelves), sheet.id, batch=sheet.batch, concurrency=16)
         printed = await fan_out(print_label, range(sheet.labels), sheet.id)
         ended = [f"{len(counted)} counted, {len(printed)} labelled"]
         if sheet.parks:
