@@ -118,7 +118,7 @@ def call(  # type: ignore[misc]
     Args:
         fn: An activity, the run method of a workflow, which is run as a child, or plain code of the workflow.
         args: Its arguments.
-        undo: What undoes it, given its result.
+        undo: What undoes it, given its result; by default what its declaration says, see `System.activity`.
         options: Those of `workflow.start_activity`, or of `workflow.start_child_workflow` for a child.
 
     Raises:
@@ -137,6 +137,8 @@ def written(
 ) -> Call[Any]:
     """Return a call that was checked; `what` begins the message if it is refused."""
     kind = _kind(fn)
+    if undo is None and kind == "activity":
+        undo = _declared_undo(fn)
     found = list(_problems(fn, args, options, kind))
     if undo is not None:
         found.extend(_undo_problems(fn, undo))
@@ -205,6 +207,12 @@ def _arguments(args: Sequence[Any], taken: Signature) -> Iterator[str]:
             yield f"argument {position + 1} {parameter.name!r}: {error.message}"
         except pydantic.ValidationError as error:
             yield f"argument {position + 1} {parameter.name!r}: {describe(error)}"
+
+
+def _declared_undo(fn: Callable[..., Any]) -> Callable[[Any], Any] | None:
+    """Return the activity that undoes one, where its declaration says so."""
+    system, name = system_of(fn), activity_name(fn)
+    return system.effects[name].undo if system is not None and name in system.effects else None
 
 
 def _undo_problems(fn: Callable[..., Any], undo: Any) -> Iterator[str]:

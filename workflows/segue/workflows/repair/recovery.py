@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
@@ -281,6 +282,11 @@ def _plain(error: FailureError) -> FailureError:
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == NOT_DONE and isinstance(cause.cause, ApplicationError):
         error.__cause__ = cause.cause
+        if (failure := error.failure) is not None:
+            # This is what is sent, where the run fails with the error.
+            plain = Failure()
+            plain.CopyFrom(failure.cause.cause)
+            failure.cause.CopyFrom(plain)
     return error
 
 
