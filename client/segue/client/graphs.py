@@ -51,6 +51,9 @@ async def graphs_of(
         return () if QUERY in str(error) else None
     except (RPCError, WorkflowQueryRejectedError):
         return None
+    except ValueError:
+        # A run that is paused on the server answers nothing, with a status that the SDK does not know.
+        return None
     try:
         return _GRAPHS.validate_python(told)
     except pydantic.ValidationError:  # of another version
