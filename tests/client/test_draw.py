@@ -465,11 +465,12 @@ def test_mermaid_of_a_graph_says_what_is_to_come() -> None:
 
 def test_what_a_closed_run_never_began_is_abandoned() -> None:
     """Of a run that was terminated nothing is to come any more; a graph of which nothing was observed is drawn too."""
-    closed = a_run(status="terminated", graphs=(declared_steps("pending"),))
+    closed = a_run(status="terminated", graphs=((), declared_steps("pending")))
     assert re.findall(r":::(\w+)", mermaid(closed)) == [
         "completed", "abandoned", "failed", "abandoned", "abandoned", "terminated",
     ]  # fmt: skip
     assert len(ElementTree.fromstring(svg(closed)).findall(f".//{SVG}g/{SVG}title")) == 5
+    assert mermaid(a_run(graphs=((),))) == mermaid(a_run())
 
 
 def test_many_to_many_goes_through_a_knot() -> None:

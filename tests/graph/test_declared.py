@@ -108,6 +108,8 @@ async def test_a_declared_graph_is_drawn_without_states() -> None:
     assert text.count('class="edge"') == 1
     assert text.count('class="edge faint-edge"') == 1
     assert "<title>drop\nactivity drop\nteardown of provision</title>" in text
+    assert declared_svg([graph.declared()], "").count("<title>") == 1 + 3
+    assert declared_svg([], "None").startswith("<svg ")
 
 
 @pytest.mark.parametrize(

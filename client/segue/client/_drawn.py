@@ -44,6 +44,7 @@ class Drawn:
 
 def drawn(run: Run) -> Drawn:
     """Return what is drawn of a run."""
+    run = dataclasses.replace(run, graphs=tuple(graph for graph in run.graphs if graph))
     if not run.graphs:
         found = order(run.steps)
         return Drawn(found, tuple(label(group) for group in found.groups))
@@ -61,7 +62,7 @@ def drawn(run: Run) -> Drawn:
     for group in found.groups:
         first = len(groups)
         graph = stands_for.get(group.steps[0].id)
-        if graph is None or not run.graphs[graph]:
+        if graph is None:
             groups.append(group)
             labels.append(label(group))
             entries.append([first])
@@ -148,7 +149,7 @@ def _stand_in(run: Run, number: int, members: Sequence[Sequence[Step]]) -> Step:
         state="completed" if ended else "running",
         scheduled_time=first.scheduled_time if first is not None else run.start_time,
         duration=timedelta(),
-        # What nothing was observed of stands behind the last event.
+        # What nothing was observed of stands behind the last event, and behind the waits that stand there.
         scheduled_event_id=first.scheduled_event_id if first is not None else run.history_length + 1000 + number,
         scheduled_task=min(asked, default=None),
         observed_task=max(known, default=None) if ended else None,

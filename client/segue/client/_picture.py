@@ -188,12 +188,12 @@ def _head_lines(run: Run) -> list[tuple[State | None, str]]:
 
 def _head_width(heading: str, lines: Sequence[tuple[State | None, str]]) -> float:
     widths = (_width(text, 12) + (24 if which is not None else 0) for which, text in lines)
-    return min(max(_width(heading, 17, bold=True), *widths), _HEAD_WIDTH)
+    return min(max([_width(heading, 17, bold=True), *widths]), _HEAD_WIDTH)
 
 
 def _head(heading: str, lines: Sequence[tuple[State | None, str]]) -> tuple[list[str], float]:
     """Return the heading and the height at which it ends."""
-    cut = _lines(heading, _HEAD_WIDTH, 17, 1, bold=True)[0]
+    cut = "".join(_lines(heading, _HEAD_WIDTH, 17, 1, bold=True))
     parts = [f'<text class="head" x="{_n(_MARGIN)}" y="38">{_text(cut)}</text>']
     y = 38.0
     for which, text in lines:
