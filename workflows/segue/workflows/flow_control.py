@@ -48,6 +48,9 @@ _WINDOW: Final = 90
 _WIDENING: Final = 1.0
 _WIDENING_SELDOM: Final = 60.0
 
+# Until the first steps of a run have shown how large their results are: as many as fit if each is as large as can be.
+_UNKNOWN: Final = 40
+
 # One workflow task's commands travel in one gRPC message of at most 4 MB, and one call's arguments may take 2 of them.
 _TASK_BYTES: Final = 1_500_000
 _COMMAND_OVERHEAD: Final = 400
@@ -96,6 +99,7 @@ class FlowControl:
     Attributes:
         meter: What is sent in this workflow task; the converter adds to it.
         held: How many steps wait for their turn.
+        exceeded: Why the run cannot go on, once it is known that its history will not hold what is under way.
     """
 
     def __init__(self, holds: Callable[[str | None], bool] = lambda name: False) -> None:
@@ -109,16 +113,19 @@ class FlowControl:
         self._turns = 0
         self._granted = False
         # Each child is a run of its own, which workers must get through: they start in a narrow window.
-        self._windows: dict[Command, int] = {**_MOST_OPEN, "child_workflow": _WINDOW}
+        self._windows: dict[Command, int] = {**_MOST_OPEN, "activity": _UNKNOWN, "child_workflow": _WINDOW}
         self._widening: asyncio.Future[None] | None = None
         self._task = -1
         self._local_bytes = 0
         # Until something is known of the results of this run's local activities, each may be as large as they come.
-        self._local_largest = LOCAL_RESULT_LIMIT
+        self._local_largest = 0
         self._flush: asyncio.Future[None] | None = None
-        # For the expected size of what is still to come: where history stood when the first step ended.
-        self._first_size = 0
+        # What the results of a step come to: how far history has grown since the first, beyond what was sent.
+        self.exceeded: Terminal | None = None
+        self._base: int | None = None
+        self._sent = 0
         self._ended = 0
+        self._judging = False
 
     @property
     def paused(self) -> int:
@@ -133,7 +140,9 @@ class FlowControl:
             Terminal: The history cannot hold it.
         """
         self._look()
-        self.check_events()
+        self._check_events()
+        if self.exceeded is not None:
+            raise self.exceeded
         if self._granted or self._held.get(command) or self._holds(name) or not self._admits(command):
             return False
         self._open[command] += 1
@@ -169,36 +178,46 @@ class FlowControl:
     def left(self, command: Command, result: Any = None) -> None:
         """Count a command as closed, and let the next one go."""
         self._open[command] -= 1
-        self._ended += 1
         if command == "local_activity":
             self._look()
             size = _LOCAL_OVERHEAD + size_of(result)
             self._local_bytes += size
-            self._local_largest = size if self._ended == 1 else max(self._local_largest, size)
+            self._local_largest = max(self._local_largest, size)
+        elif command != "signal":
+            self._ended += 1
+            if not self._judging:
+                # All that ended in this workflow task is counted by then, as it is in the history's size.
+                self._judging = True
+                asyncio.get_running_loop().call_soon(self._judge)
         if self._held:
             self._go_on()
 
-    def check_size(self) -> None:
-        """Do nothing if the history can be expected to hold the results of what is open and waits.
-
-        Raises:
-            Terminal: Going by the results so far, the server would end the run at its limit of 50 MB.
-        """
+    def _judge(self) -> None:
+        """Go by the results so far: let more steps start, or none if the history will not hold theirs."""
+        self._judging = False
+        self._look()
         size = workflow.info().get_current_history_size()
+        each = max(size - (self._base or 0) - self._sent, 0) / self._ended
         coming = self._open["activity"] + self._open["child_workflow"] + self.held
-        if not self._first_size or size < self._first_size:
-            self._first_size, self._ended = max(size, 1), 0
-        # A part of what ended is not yet in the size, which is that of the last task: the estimate is never too high.
-        each = (size - self._first_size) / self._ended if self._ended else 0.0
         if size + each * coming > _HISTORY_BYTES - _HISTORY_MARGIN:
-            raise Terminal(
+            self.exceeded = Terminal(
                 f"This run's history holds {size / 2**20:,.1f} MB, and {coming:,} steps of about {each / 1024:,.0f} kB "
                 f"each are still to come: Temporal ends a run at {_HISTORY_BYTES // 2**20} MB. Let the steps store "
                 "their results as objects and return references, or spread them over child workflows with fan_out",
                 type=HISTORY_FULL,
             )
+            for waiting in (*self._held.values(), *self._paused.values()):
+                for future in waiting:
+                    if not future.done():
+                        self.held -= 1
+                        future.set_exception(self.exceeded)
+                waiting.clear()
+        elif self._windows["activity"] == _UNKNOWN:
+            fits = self._open["activity"] + self.held <= _MOST_OPEN["activity"]
+            self._windows["activity"] = _MOST_OPEN["activity"] if fits else _WINDOW
+            self._go_on()
 
-    def check_events(self) -> None:
+    def _check_events(self) -> None:
         """Do nothing if the history can hold the events of what is open, of what waits, and of one step more.
 
         Raises:
@@ -219,13 +238,17 @@ class FlowControl:
         length = workflow.info().get_current_history_length()
         if length != self._task:
             self._task = length
+            if self._base is None:
+                self._base = workflow.info().get_current_history_size()
+            self._sent += self.meter.sent
             self.meter.sent = self._local_bytes = 0
 
     def _admits(self, command: Command) -> bool:
         if self._open[command] >= self._windows[command]:
             return False
         if command == "local_activity":
-            return self._local_bytes + (self._open[command] + 1) * self._local_largest <= _LOCAL_BYTES
+            each = self._local_largest or LOCAL_RESULT_LIMIT
+            return self._local_bytes + (self._open[command] + 1) * each <= _LOCAL_BYTES
         return self.meter.sent < _TASK_BYTES
 
     def _go_on(self) -> None:
@@ -247,7 +270,8 @@ class FlowControl:
                 asyncio.get_running_loop().call_soon(self._went)
                 return
         if not self.held:
-            self._windows["activity"] = _MOST_OPEN["activity"]
+            if self._windows["activity"] != _UNKNOWN:
+                self._windows["activity"] = _MOST_OPEN["activity"]
         elif self._flush is None and self._is_full():
             self._flush = asyncio.ensure_future(self._flushed())
         elif self._widening is None and any(self._narrow()):
