@@ -26,7 +26,7 @@ opened: dict[str, asyncio.Event] = {}
 
 
 @depot.activity
-async def weigh(parcel: str) -> int:
+async def weigh_parcel(parcel: str) -> int:
     return len(parcel)
 
 
@@ -37,12 +37,12 @@ async def sort_parcels(parcel: str) -> list[int]:
 
 
 @depot.activity
-async def stamp(number: int) -> int:
+async def stamp_parcel(number: int) -> int:
     return number
 
 
 @depot.activity
-async def dispatch(numbers: list[int]) -> str:
+async def dispatch_parcels(numbers: list[int]) -> str:
     return f"{len(numbers)} sent"
 
 
@@ -59,19 +59,19 @@ class Parcels:
 
     @workflow.run
     async def run(self, parcel: str) -> None:
-        await workflow.execute_activity(weigh, parcel)
+        await workflow.execute_activity(weigh_parcel, parcel)
         graph = Graph()
         numbers = graph.step(sort_parcels, parcel)
-        stamped = graph.map(stamp, numbers, concurrency=2)
-        way = graph.branch(lambda numbers: "dispatch", stamped, name="way")
-        graph.step(dispatch, stamped, after=way)
-        graph.step(dispatch, stamped, after=way, name="other")
+        stamped = graph.map(stamp_parcel, numbers, concurrency=2)
+        way = graph.branch(lambda numbers: "dispatch_parcels", stamped, name="way")
+        graph.step(dispatch_parcels, stamped, after=way)
+        graph.step(dispatch_parcels, stamped, after=way, name="other")
         await graph.run()
-        await workflow.execute_activity(weigh, parcel)
+        await workflow.execute_activity(weigh_parcel, parcel)
         again = Graph()
-        stamped = again.map(stamp, [7])
+        stamped = again.map(stamp_parcel, [7])
         again.step(Courier.run, stamped, name="courier")
-        again.step(dispatch, stamped, activity_id="own", when=ONE_SUCCEEDED)
+        again.step(dispatch_parcels, stamped, activity_id="own", when=ONE_SUCCEEDED)
         await again.run()
 
 
@@ -79,7 +79,7 @@ class Parcels:
 class Weighing:
     @workflow.run
     async def run(self, parcel: str) -> int:
-        return await workflow.execute_activity(weigh, parcel)
+        return await workflow.execute_activity(weigh_parcel, parcel)
 
 
 def worker(client: Client, queue: str) -> Worker:
@@ -87,7 +87,7 @@ def worker(client: Client, queue: str) -> Worker:
         client,
         task_queue=queue,
         workflows=[Parcels, Courier, Weighing],
-        activities=[weigh, sort_parcels, stamp, dispatch],
+        activities=[weigh_parcel, sort_parcels, stamp_parcel, dispatch_parcels],
     )
 
 
@@ -124,26 +124,35 @@ async def test_a_run_with_graphs(client: Client) -> None:
         handle = await client.start_workflow(Parcels.run, queue, id=queue, task_queue=queue)
         found = await until_sorting(handle)
         assert found.pending == (
-            PendingStep(name="stamp", kind="activity", after=("sort_parcels",), waiting_for="after sort_parcels"),
-            PendingStep(name="way", kind="branch", after=("stamp",), waiting_for="after stamp"),
-            PendingStep(name="dispatch", kind="activity", after=("stamp", "way"), waiting_for="after stamp, way"),
-            PendingStep(name="other", kind="activity", after=("stamp", "way"), waiting_for="after stamp, way"),
+            PendingStep(
+                name="stamp_parcel", kind="activity", after=("sort_parcels",), waiting_for="after sort_parcels"
+            ),
+            PendingStep(name="way", kind="branch", after=("stamp_parcel",), waiting_for="after stamp_parcel"),
+            PendingStep(
+                name="dispatch_parcels",
+                kind="activity",
+                after=("stamp_parcel", "way"),
+                waiting_for="after stamp_parcel, way",
+            ),
+            PendingStep(
+                name="other", kind="activity", after=("stamp_parcel", "way"), waiting_for="after stamp_parcel, way"
+            ),
         )
         assert boxes(found) == {
-            "0 weigh": "completed",
+            "0 weigh_parcel": "completed",
             "1 sort_parcels": "running",
-            "2 stamp": "pending",
+            "2 stamp_parcel": "pending",
             "3 way": "pending",
-            "4 dispatch": "pending",
+            "4 dispatch_parcels": "pending",
             "5 other": "pending",
         }
         assert arrows(found) == [
             "0 --> 1 sort_parcels",
-            "1 ..> 2 stamp",
+            "1 ..> 2 stamp_parcel",
             "2 ..> 3 way",
-            "2 ..> 4 dispatch",
+            "2 ..> 4 dispatch_parcels",
             "2 ..> 5 other",
-            "3 ..> 4 dispatch",
+            "3 ..> 4 dispatch_parcels",
             "3 ..> 5 other",
         ]
         unasked = await run(handle, query_timeout=None)
@@ -162,30 +171,30 @@ async def test_a_run_with_graphs(client: Client) -> None:
         assert await graphs_of(other, task_queue=queue) == ()
     whole = dataclasses.replace(closed, graphs=graphs)
     assert boxes(whole) == {
-        "0 weigh": "completed",
+        "0 weigh_parcel": "completed",
         "1 sort_parcels": "completed",
-        "2 stamp × 5": "completed",
+        "2 stamp_parcel × 5": "completed",
         "3 way": "completed",
-        "4 dispatch": "completed",
+        "4 dispatch_parcels": "completed",
         "5 other": "skipped",
-        "6 weigh": "completed",
-        "7 stamp": "completed",
+        "6 weigh_parcel": "completed",
+        "7 stamp_parcel": "completed",
         "8 courier": "completed",
-        "9 dispatch": "completed",
+        "9 dispatch_parcels": "completed",
     }
     assert arrows(whole) == [
         "0 --> 1 sort_parcels",
-        "1 --> 2 stamp × 5",
+        "1 --> 2 stamp_parcel × 5",
         "2 --> 3 way",
-        "2 --> 4 dispatch",
+        "2 --> 4 dispatch_parcels",
         "2 ..> 5 other",
-        "3 --> 4 dispatch",
+        "3 --> 4 dispatch_parcels",
         "3 ..> 5 other",
-        "4 --> 6 weigh",
-        "5 ..> 6 weigh",
-        "6 --> 7 stamp",
+        "4 --> 6 weigh_parcel",
+        "5 ..> 6 weigh_parcel",
+        "6 --> 7 stamp_parcel",
         "7 --> 8 courier",
-        "7 --> 9 dispatch",
+        "7 --> 9 dispatch_parcels",
     ]
     said = [words.said for words in drawn(whole).labels]
     assert said[2] == "for each item"

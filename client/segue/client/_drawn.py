@@ -76,8 +76,9 @@ def drawn(run: Run) -> Drawn:
         lines = edges(declared)
         inner += [(first + u, first + v) for u, v in lines]
         within |= set(range(first + 1, len(groups)))
-        entries.append([n for n in range(first, len(groups)) if n - first not in {v for _, v in lines}])
-        exits.append([n for n in range(first, len(groups)) if n - first not in {u for u, _ in lines}])
+        begun, left = {v for _, v in lines}, {u for u, _ in lines}
+        entries.append([first + n for n in range(len(declared)) if n not in begun])
+        exits.append([first + n for n in range(len(declared)) if n not in left])
     outer = [(one, other) for u, v in found.edges for one in exits[u] for other in entries[v]]
     lines = sorted({*inner, *outer})
     untaken = [words.step.state in _UNTAKEN for words in labels]
