@@ -31,18 +31,18 @@ async def weigh_parcel(parcel: str) -> int:
 
 
 @depot.activity
-async def sort_parcels(parcel: str) -> list[int]:
+async def sorted_out(parcel: str) -> list[int]:
     await opened[parcel].wait()
     return [1, 2, 3, 4, 5]
 
 
 @depot.activity
-async def stamp_parcel(number: int) -> int:
+async def frank(number: int) -> int:
     return number
 
 
 @depot.activity
-async def dispatch_parcels(numbers: list[int]) -> str:
+async def hand_over(numbers: list[int]) -> str:
     return f"{len(numbers)} sent"
 
 
@@ -61,17 +61,17 @@ class Parcels:
     async def run(self, parcel: str) -> None:
         await workflow.execute_activity(weigh_parcel, parcel)
         graph = Graph()
-        numbers = graph.step(sort_parcels, parcel)
-        stamped = graph.map(stamp_parcel, numbers, concurrency=2)
-        way = graph.branch(lambda numbers: "dispatch_parcels", stamped, name="way")
-        graph.step(dispatch_parcels, stamped, after=way)
-        graph.step(dispatch_parcels, stamped, after=way, name="other")
+        numbers = graph.step(sorted_out, parcel)
+        stamped = graph.map(frank, numbers, concurrency=2)
+        way = graph.branch(lambda numbers: "hand_over", stamped, name="way")
+        graph.step(hand_over, stamped, after=way)
+        graph.step(hand_over, stamped, after=way, name="other")
         await graph.run()
         await workflow.execute_activity(weigh_parcel, parcel)
         again = Graph()
-        stamped = again.map(stamp_parcel, [7])
+        stamped = again.map(frank, [7])
         again.step(Courier.run, stamped, name="courier")
-        again.step(dispatch_parcels, stamped, activity_id="own", when=ONE_SUCCEEDED)
+        again.step(hand_over, stamped, activity_id="own", when=ONE_SUCCEEDED)
         await again.run()
 
 
@@ -87,7 +87,7 @@ def worker(client: Client, queue: str) -> Worker:
         client,
         task_queue=queue,
         workflows=[Parcels, Courier, Weighing],
-        activities=[weigh_parcel, sort_parcels, stamp_parcel, dispatch_parcels],
+        activities=[weigh_parcel, sorted_out, frank, hand_over],
     )
 
 
@@ -95,7 +95,7 @@ async def until_sorting(handle: WorkflowHandle[Any, Any]) -> Run:
     deadline = time.monotonic() + 60
     while True:
         found = await run(handle)
-        if any(step.name == "sort_parcels" and step.state == "running" for step in found.steps):
+        if any(step.name == "sorted_out" and step.state == "running" for step in found.steps):
             return found
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -124,35 +124,31 @@ async def test_a_run_with_graphs(client: Client) -> None:
         handle = await client.start_workflow(Parcels.run, queue, id=queue, task_queue=queue)
         found = await until_sorting(handle)
         assert found.pending == (
+            PendingStep(name="frank", kind="activity", after=("sorted_out",), waiting_for="after sorted_out"),
+            PendingStep(name="way", kind="branch", after=("frank",), waiting_for="after frank"),
             PendingStep(
-                name="stamp_parcel", kind="activity", after=("sort_parcels",), waiting_for="after sort_parcels"
-            ),
-            PendingStep(name="way", kind="branch", after=("stamp_parcel",), waiting_for="after stamp_parcel"),
-            PendingStep(
-                name="dispatch_parcels",
+                name="hand_over",
                 kind="activity",
-                after=("stamp_parcel", "way"),
-                waiting_for="after stamp_parcel, way",
+                after=("frank", "way"),
+                waiting_for="after frank, way",
             ),
-            PendingStep(
-                name="other", kind="activity", after=("stamp_parcel", "way"), waiting_for="after stamp_parcel, way"
-            ),
+            PendingStep(name="other", kind="activity", after=("frank", "way"), waiting_for="after frank, way"),
         )
         assert boxes(found) == {
             "0 weigh_parcel": "completed",
-            "1 sort_parcels": "running",
-            "2 stamp_parcel": "pending",
+            "1 sorted_out": "running",
+            "2 frank": "pending",
             "3 way": "pending",
-            "4 dispatch_parcels": "pending",
+            "4 hand_over": "pending",
             "5 other": "pending",
         }
         assert arrows(found) == [
-            "0 --> 1 sort_parcels",
-            "1 ..> 2 stamp_parcel",
+            "0 --> 1 sorted_out",
+            "1 ..> 2 frank",
             "2 ..> 3 way",
-            "2 ..> 4 dispatch_parcels",
+            "2 ..> 4 hand_over",
             "2 ..> 5 other",
-            "3 ..> 4 dispatch_parcels",
+            "3 ..> 4 hand_over",
             "3 ..> 5 other",
         ]
         unasked = await run(handle, query_timeout=None)
@@ -172,29 +168,29 @@ async def test_a_run_with_graphs(client: Client) -> None:
     whole = dataclasses.replace(closed, graphs=graphs)
     assert boxes(whole) == {
         "0 weigh_parcel": "completed",
-        "1 sort_parcels": "completed",
-        "2 stamp_parcel × 5": "completed",
+        "1 sorted_out": "completed",
+        "2 frank × 5": "completed",
         "3 way": "completed",
-        "4 dispatch_parcels": "completed",
+        "4 hand_over": "completed",
         "5 other": "skipped",
         "6 weigh_parcel": "completed",
-        "7 stamp_parcel": "completed",
+        "7 frank": "completed",
         "8 courier": "completed",
-        "9 dispatch_parcels": "completed",
+        "9 hand_over": "completed",
     }
     assert arrows(whole) == [
-        "0 --> 1 sort_parcels",
-        "1 --> 2 stamp_parcel × 5",
+        "0 --> 1 sorted_out",
+        "1 --> 2 frank × 5",
         "2 --> 3 way",
-        "2 --> 4 dispatch_parcels",
+        "2 --> 4 hand_over",
         "2 ..> 5 other",
-        "3 --> 4 dispatch_parcels",
+        "3 --> 4 hand_over",
         "3 ..> 5 other",
         "4 --> 6 weigh_parcel",
         "5 ..> 6 weigh_parcel",
-        "6 --> 7 stamp_parcel",
+        "6 --> 7 frank",
         "7 --> 8 courier",
-        "7 --> 9 dispatch_parcels",
+        "7 --> 9 hand_over",
     ]
     said = [words.said for words in drawn(whole).labels]
     assert said[2] == "for each item"
