@@ -13,7 +13,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, Worker
-from tests.effects.till import ACTIVITIES, WORKFLOWS, Book, PayOut, Payout, PayOutLocally, TakeOut
+from tests.effects.till import ACTIVITIES, WORKFLOWS, Book, PayBatch, PayOut, Payout, PayOutLocally, TakeOut
 
 import segue.client
 from segue.activities.settings import Settings
@@ -186,6 +186,20 @@ async def test_what_might_run_twice_is_refused(client: Client, tmp_path: Path) -
     assert failed.value.cause.message == (
         "Activity 'pay_blindly' is not started: it is at-most-once, and a local activity runs again where its worker "
         "dies: call it with execute_activity"
+    )
+    assert Book(tmp_path).lines("attempts") == []
+
+
+async def test_a_batch_might_run_twice(client: Client, tmp_path: Path) -> None:
+    """A batch is tried again as a whole, so at-most-once items do not travel in one."""
+    handle, queue = await start(client, PayBatch.run, [Payout(str(tmp_path))] * 4)
+    async with worker(client, queue):
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.message == (
+        "Activity 'pay_blindly' is not started: it is at-most-once, and a batch is tried again as a whole: leave batch "
+        "out of fan_out"
     )
     assert Book(tmp_path).lines("attempts") == []
 

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     import httpx
 
     from segue.activities import Ambiguous, NotDone, Policy, Retryable, System, Terminal, idempotency_key
-    from segue.workflows import Saga, call
+    from segue.workflows import Saga, call, fan_out
 
 till = System(
     "effect-test-till",
@@ -162,6 +162,13 @@ class PayOutLocally:
 
 
 @workflow.defn
+class PayBatch:
+    @workflow.run
+    async def run(self, payouts: list[Payout]) -> None:
+        await fan_out(pay_blindly, payouts, batch=2)
+
+
+@workflow.defn
 class TakeOut:
     """Takes out and then fails: what undoes it is known from its declaration."""
 
@@ -172,7 +179,7 @@ class TakeOut:
             raise Terminal("closed", type="Closed")
 
 
-WORKFLOWS = [PayOut, PayOutLocally, TakeOut]
+WORKFLOWS = [PayBatch, PayOut, PayOutLocally, TakeOut]
 ACTIVITIES: list[Callable[..., Any]] = [
     find_payout, pay_blindly, pay_surely, was_stamped, stamp_slip, put_back, take_out,
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import Policy, System, Terminal, idempotency_key
-    from segue.workflows import Saga, call, fallback
+    from segue.workflows import Saga, call, fallback, fan_out
     from segue.workflows.repair import on_exhausted
 
 POLICY = Policy(initial_interval=timedelta(milliseconds=1), maximum_attempts=1, on_exhausted="park")
@@ -149,7 +149,19 @@ class Altered:
         return (await step).cents
 
 
-WORKFLOWS = [Pay, PayLocally, PayMany, GoOn, Undo, Otherwise, Altered]
+@workflow.defn
+class PayEach:
+    """Pays each of some, and tells how many failed."""
+
+    @workflow.run
+    async def run(self, payments: list[Payment], tolerate: float | None) -> int:
+        if tolerate is None:
+            await fan_out(transfer_money, payments)
+            return 0
+        return len((await fan_out(transfer_money, payments, tolerate=tolerate)).failures)
+
+
+WORKFLOWS = [Pay, PayEach, PayLocally, PayMany, GoOn, Undo, Otherwise, Altered]
 ACTIVITIES: list[Callable[..., Any]] = [
     transfer_money,
     transfer_two,

@@ -20,6 +20,7 @@ from tests.repair.bank import (
     Otherwise,
     Paid,
     Pay,
+    PayEach,
     PayLocally,
     PayMany,
     Payment,
@@ -41,13 +42,13 @@ async def worker(client: Client, queue: str, **options: Any) -> AsyncGenerator[W
         yield running
 
 
-async def until_parked(handle: WorkflowHandle[Any, Any], count: int = 1, times: int = 1) -> list[ParkedStep]:
+async def until_parked(handle: WorkflowHandle[Any, Any], count: int = 1, times: int | None = 1) -> list[ParkedStep]:
     """Return the parked steps of a run once there are so many that have parked so often."""
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(Exception):
                 found = await parked_of(handle)
-                if len(found) == count and all(one.times == times for one in found):
+                if len(found) == count and all(times in (None, one.times) for one in found):
                     return found
             await asyncio.sleep(0.05)
 
@@ -320,6 +321,22 @@ async def test_an_error_that_leads_elsewhere_does_not_park(client: Client) -> No
     async with worker(client, queue):
         assert await handle.result() == [paying.order, f"Closed: account {paying.account} is closed"]
     await replayed(handle)
+
+
+async def test_an_item_parks_where_none_may_fail(client: Client) -> None:
+    """A fan-out that tolerates failures counts them; one that does not waits for its item's repair."""
+    paying, other = payment(), payment()
+    closed.discard(other.account)
+    tolerant, tolerant_queue = await start(client, PayEach.run, [paying, other], 1)
+    strict, strict_queue = await start(client, PayEach.run, [paying, other], None)
+    async with worker(client, tolerant_queue), worker(client, strict_queue):
+        assert await tolerant.result() == 1
+        [step] = await until_parked(strict)
+        closed.discard(paying.account)
+        await repair(strict, step.step, "retry")
+        assert await strict.result() == 0
+    assert len(ledger[paying.order]) == 1
+    await replayed(strict)
 
 
 async def test_what_is_tried_again_is_what_was_sent(client: Client) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ONE_FAILED,
         ONE_SUCCEEDED,
     )
+    from segue.workflows.repair import on_exhausted
     from segue.workflows.reroute import AllFailed, fallback, first_success, hedge
     from segue.workflows.saga import Compensation, CompensationFailed, DeadlineExceeded, InvalidSaga, Saga
 
@@ -61,6 +62,8 @@ __all__ = [
     "CompensationFailed",
     "DeadlineExceeded",
     "InvalidSaga",
+    # Repair
+    "on_exhausted",
     # Reroute
     "fallback",
     "first_success",
@@ -95,6 +98,7 @@ _MODULES: Final = {
         "ALWAYS",
     ),
     "segue.workflows.saga": ("Saga", "Compensation", "CompensationFailed", "DeadlineExceeded", "InvalidSaga"),
+    "segue.workflows.repair": ("on_exhausted",),
     "segue.workflows.reroute": ("fallback", "first_success", "hedge", "AllFailed"),
     "segue.workflows.calls": ("call", "Call", "InvalidCall"),
 }

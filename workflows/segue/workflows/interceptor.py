@@ -474,8 +474,8 @@ class _Outbound(WorkflowOutboundInterceptor):
             )
         if call.is_batch:
             raise Terminal(
-                f"{call.callee}: {call.activity!r} is at-most-once, and a batch of items is tried again as a whole: "
-                "pass batch=1 to fan_out",
+                f"Activity {call.activity!r} is not started: it is at-most-once, and a batch is tried again as a whole: "
+                "leave batch out of fan_out",
                 type="InvalidCall",
             )
         input.retry_policy = at_most_once(input.retry_policy)

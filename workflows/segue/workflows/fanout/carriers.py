@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from segue.activities.batch.records import report_of, to_raw
 from segue.workflows.fanout.chunks import Chunk
 from segue.workflows.fanout.execution import failure_of
 from segue.workflows.fanout.job import Job
+from segue.workflows.repair.rule import on_exhausted
 
 __all__ = ["Batched", "Single", "decoder"]
 
@@ -45,12 +47,14 @@ class Single:
     def start(self, chunk: Chunk, failed: int) -> asyncio.Future[Any]:
         """See base class."""
         [index] = chunk.indices
-        return workflow.start_activity(
-            self._fn,
-            args=[self._value_of(index), *self._common],
-            activity_id=f"{self._job.id}/{index}",
-            **self._options,
-        )
+        # Where failures are tolerated an item may fail; where none is, it parks if its system does.
+        with on_exhausted("fail") if self._job.allowed != 0 else contextlib.nullcontext():
+            return workflow.start_activity(
+                self._fn,
+                args=[self._value_of(index), *self._common],
+                activity_id=f"{self._job.id}/{index}",
+                **self._options,
+            )
 
     def report(self, chunk: Chunk, result: Any) -> Report:
         """See base class."""
