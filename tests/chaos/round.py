@@ -119,26 +119,28 @@ async def run(
         keeping = [await stack.enter_async_context(supervised(temporal.keep()))]
         await _unless_failed(keeping, temporal.up.wait())
         site = await stack.enter_async_context(_site(plan, folder, temporal, database))
-        keeping += [await stack.enter_async_context(supervised(worker.keep())) for worker in site.workers]
         client = await _patiently(lambda: segue.client.connect(target_host=temporal.address))
         operator = Operator(client, folder)
-        keeping.append(await stack.enter_async_context(supervised(operator.keep())))
-        faults = asyncio.create_task(_happen(plan, folder, temporal, site, say))
-        stack.callback(faults.cancel)
-        try:
-            problems = await _unless_failed([*keeping, faults], _work(client, plan, patience))
-            # Faults that were to come after the last effect of all count as well.
-            await asyncio.wait([faults], timeout=_STALL_SECONDS * 2)
-            await site.settled()
-        except Exception as error:
-            problems = [f"{type(error).__name__}: {error}"]
+        async with contextlib.AsyncExitStack() as inner:
+            keeping += [await inner.enter_async_context(supervised(worker.keep())) for worker in site.workers]
+            keeping.append(await inner.enter_async_context(supervised(operator.keep())))
+            faults = asyncio.create_task(_happen(plan, folder, temporal, site, say))
+            inner.callback(faults.cancel)
+            try:
+                problems = await _unless_failed([*keeping, faults], _work(client, plan, patience))
+                # Faults that were to come after the last effect of all count as well.
+                await asyncio.wait([faults], timeout=_STALL_SECONDS * 2)
+                await site.settled()
+            except Exception as error:
+                problems = [f"{type(error).__name__}: {error}"]
+        # The workers have ended, and every straggler with them.
         if database is not None:
             await database.export(folder)
         problems = problems or await _not_replayed(client)
-        if problems or not _clean(ledgers.audit(folder, plan)):
+        lines = ledgers.audit(folder, plan)
+        if problems or not _clean(lines):
             await _keep_histories(client, folder)
         happened = site.happened(temporal)
-    # Every process has ended, and every straggler with it.
     met = Counter(path.suffix.removeprefix(".") for path in (folder / "met").glob("*"))
     happened.update({f"steps: {_STEPS[kind]}": number for kind, number in met.items()})
     happened.update(ledgers.mishaps(folder))
@@ -153,7 +155,7 @@ async def run(
         faults=happened,
         parked=operator.parked,
         repaired=operator.repaired,
-        lines=ledgers.audit(folder, plan),
+        lines=lines,
         problems=problems,
         seconds=time.monotonic() - began,
     )

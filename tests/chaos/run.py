@@ -73,6 +73,8 @@ async def rounds(
             ended = await round.run(plan, place, patience=PATIENCE, say=say, server=server)
             done.append(ended)
             say(f"round {number}: {'passed' if ended.passed else 'FAILED'} after {ended.seconds:.1f} s")
+            for problem in ended.problems:
+                say(problem)
             if ended.passed:
                 shutil.rmtree(place)
     return done
