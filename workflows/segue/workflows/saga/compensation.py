@@ -88,7 +88,7 @@ def _defaults(call: Call[Any]) -> dict[str, Any]:
         return {"static_summary": summary}
     defaults: dict[str, Any] = {"summary": summary}
     system = system_of(call.fn) or system_of(call.name)
-    if system is not None and system.policy.on_exhausted != "park":
+    if system is not None and system.policy.on_exhausted == "fail":
         policy = system.policy
         defaults["retry_policy"] = RetryPolicy(
             initial_interval=policy.initial_interval,
