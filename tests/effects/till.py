@@ -67,6 +67,7 @@ def status(code: int) -> httpx.HTTPStatusError:
 FAILURES: dict[str, Callable[[], BaseException]] = {
     "not done": lambda: NotDone("the drawer is shut"),
     "retryable": lambda: Retryable("the drawer is shut", after=timedelta(milliseconds=20)),
+    "in two days": lambda: NotDone("the till opens in two days", after=timedelta(days=2)),
     "terminal": lambda: Terminal("no such account", type="NoAccount"),
     "ambiguous": lambda: Ambiguous("the light went out"),
     "unknown": lambda: RuntimeError("the till is on fire"),
