@@ -20,7 +20,7 @@ import pydantic
 from examples.order_to_cash.models import Line, Order
 from examples.order_to_cash.services.warehouse import STOCK
 
-__all__ = ["AnswerFault", "Mishap", "Moment", "MomentKind", "Plan", "Sheet", "Size", "is_paid", "is_unserved"]
+__all__ = ["PLAN", "AnswerFault", "Mishap", "Moment", "MomentKind", "Plan", "Sheet", "Size", "is_paid", "is_unserved"]
 
 Mishap = Literal["early", "lost", "late", "hangs", "dies", "twice"]
 """What befalls the first attempt of a step. early: it fails before its effect. lost: it fails after it, as when an

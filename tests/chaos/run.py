@@ -29,7 +29,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from tests.chaos import round
 from tests.chaos.database import postgres
 from tests.chaos.ledgers import Line
-from tests.chaos.plan import Plan, Size
+from tests.chaos.plan import PLAN, Plan, Size
 
 __all__ = ["main", "report", "rounds"]
 
@@ -42,9 +42,7 @@ def _runs(size: Size) -> int:
     return size.orders + size.sheets + bool(size.wide)
 
 
-async def rounds(
-    seed: int, size: Size, folder: Path, *, runs: int, minutes: float | None = None, quiet: bool = False
-) -> list[round.Round]:
+async def rounds(seed: int, size: Size, folder: Path, *, runs: int, minutes: float | None = None) -> list[round.Round]:
     """Carry out rounds until there were so many runs or so many minutes; return how each ended.
 
     Folders of rounds that passed are removed.
@@ -58,16 +56,14 @@ async def rounds(
         return sum(one.runs for one in done) < runs
 
     def say(what: str) -> None:
-        if not quiet:
-            print(f"  {time.monotonic() - began:6.1f} s  {what}", flush=True)
+        print(f"  {time.monotonic() - began:6.1f} s  {what}", flush=True)
 
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(postgres()) if size.postgres else None
         while more():
             number = len(done)
             place = folder / f"round-{number}"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
+            _prepare(place)
             plan = Plan.draw(f"{seed}/{number}", size)
             say(f"round {number}: {_runs(size)} runs, {len(plan.steps)} steps that go wrong, plan {plan.digest}")
             ended = await round.run(plan, place, patience=PATIENCE, say=say, server=server)
@@ -78,6 +74,14 @@ async def rounds(
             if ended.passed:
                 shutil.rmtree(place)
     return done
+
+
+def _prepare(place: Path) -> None:
+    """Make a round's folder anew, unless it holds something else."""
+    if place.exists() and any(place.iterdir()) and not (place / PLAN).exists():
+        raise SystemExit(f"{place} holds something else than an earlier round: name another folder with --folder")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
 
 
 def report(done: Sequence[round.Round], seed: int) -> str:
