@@ -24,7 +24,7 @@ from temporalio.client import (
 )
 
 from segue.activities.errors import PayloadError
-from segue.workflows.interceptor import check_arguments, unsendable
+from segue.workflows.arguments import check_arguments, unsendable
 from segue.workflows.options import Catalogue
 
 __all__ = ["SegueClientInterceptor"]

@@ -1,18 +1,42 @@
-"""A step carried through: held back until it may start, started, and what follows if it fails.
+"""Steps carried through: each held back until it may start, sent, and looked after if it fails for good.
 
-To the workflow's code it is an activity's handle as any other. Behind the handle may be several activities, one after
-the other: a step that is repaired starts again.
+To the workflow's code a step is the handle of an activity as any other. Behind the handle may be several activities,
+one after the other: a step that is repaired starts again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, cast
+import contextlib
+import dataclasses
+from collections.abc import Coroutine, Generator, Sequence
+from datetime import timedelta
+from typing import Any, Final, Optional, cast
 
 from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.worker import StartActivityInput, WorkflowOutboundInterceptor
 
-__all__ = ["CarriedStep"]
+from segue.activities import faithful
+from segue.activities.errors import PayloadError
+from segue.activities.idempotency import STEP_HEADER, Step
+from segue.activities.system import System, types_of
+from segue.workflows.arguments import unsendable
+from segue.workflows.fanout.options import batch_of
+from segue.workflows.features import Feature, has
+from segue.workflows.flow_control import Command, FlowControl, Meter
+from segue.workflows.options import Catalogue
+from segue.workflows.prepared import ActivityInput, PreparedCall, Preparer, asked_of, header_of
+from segue.workflows.repair.recovery import Again, FailedStep, Recovery, Settled
+from segue.workflows.repair.register import Register
+from segue.workflows.steps import StepLog
+from segue.workflows.summary import summarize
+
+__all__ = ["CarriedStep", "Carrier", "leaving", "named"]
+
+_AT_ONCE: Final = timedelta(milliseconds=1)
 
 
 class CarriedStep(workflow.ActivityHandle[Any]):
@@ -39,3 +63,231 @@ class CarriedStep(workflow.ActivityHandle[Any]):
         if not self.begun and self._activity is not None and not self.done():
             self._activity.cancel(msg)
         return super().cancel(msg)
+
+
+class Carrier:
+    """Carries the activities of one run through.
+
+    Args:
+        next: Gives commands to the SDK.
+        catalogue: Which options hold for which activity.
+        steps: Where steps are recorded.
+        control: What holds commands back.
+
+    Attributes:
+        parked: The steps that wait for repair.
+        is_carrying: Whether steps are carried; None until the run's first step, which decides it by its history.
+    """
+
+    def __init__(
+        self, next: WorkflowOutboundInterceptor, catalogue: Catalogue, steps: StepLog, control: FlowControl
+    ) -> None:
+        self.parked = Register(steps.state_of)
+        self.is_carrying: bool | None = None
+        self._next = next
+        self._catalogue = catalogue
+        self._steps = steps
+        self._control = control
+        self._prepared = Preparer(catalogue, steps.open_ids)
+        self._parks = False
+
+    def flow(self) -> FlowControl | None:
+        """Return what holds this run's commands back; None if the run began before there was such a thing."""
+        if self.is_carrying is None:
+            self.is_carrying = has(Feature.CARRIED_STEPS)
+            self._parks = self.is_carrying and has(Feature.PARKED_STEPS)
+        return self._control if self.is_carrying else None
+
+    def start(self, command: Command, input: ActivityInput) -> workflow.ActivityHandle[Any]:
+        """Start a step, or have it wait for its turn. A call that is wrong is refused when it would be sent."""
+        given = self._prepared.identify(input)
+        flow = self.flow()
+        call, activity = None, None
+        try:
+            if flow is None:
+                handle = self._schedule(input, self._prepared.prepare(input, given))
+            elif flow.enter(command, _activity_of(input)):
+                call, activity = self._send(flow, command, input, given)
+        except BaseException:
+            self._prepared.forget(input, given)
+            raise
+        if flow is not None:
+            carrying = self._carry(flow, command, input, given, call, activity)
+            handle = CarriedStep(carrying, f"step: {input.activity}", activity)
+        id = input.activity_id if command == "activity" else None
+        self._steps.started(handle, command, input.activity, input.summary, id)
+        return handle
+
+    async def _carry(
+        self,
+        flow: FlowControl,
+        command: Command,
+        input: ActivityInput,
+        given: str | None,
+        call: PreparedCall | None,
+        activity: workflow.ActivityHandle[Any] | None,
+    ) -> Any:
+        """Carry a step through to its result."""
+        handle = cast("CarriedStep", asyncio.current_task())
+        handle.begun = True
+        if call is None or activity is None:
+            await flow.turn(command, _activity_of(input))
+            call, activity = self._send(flow, command, input, given)
+            self._steps.summarized(handle, input.summary)
+        recovery: Recovery | None = None
+        while True:
+            try:
+                result = await activity
+            except FailureError as error:
+                if not self._parks or is_cancelled_exception(error):
+                    raise
+                if command == "local_activity":
+                    # Its end may come within one workflow task and be replayed within the one before, where what is
+                    # decided now is not known yet. A timer's end comes where it came.
+                    await workflow.sleep(_AT_ONCE, summary=f"what follows the failure of {call.id}")
+                recovery = recovery or Recovery(self._failed_step(command, input, call), self.parked, call.began)
+                after = await recovery.after(error)
+                if isinstance(after, Settled):
+                    return after.result
+                input = self._again(input, call, after)
+                if not flow.enter(command, call.activity):
+                    await flow.turn(command, call.activity)
+                activity = self._send_prepared(flow, command, input, call)
+                continue
+            if flow.exceeded is not None:
+                raise flow.exceeded
+            return result
+
+    def _send(
+        self, flow: FlowControl, command: Command, input: ActivityInput, given: str | None
+    ) -> tuple[PreparedCall, workflow.ActivityHandle[Any]]:
+        """Complete and schedule a step that has its turn."""
+        with leaving(flow, command):
+            call = self._prepared.prepare(input, given)
+        return call, self._send_prepared(flow, command, input, call)
+
+    def _failed_step(self, command: Command, input: ActivityInput, call: PreparedCall) -> FailedStep:
+        """Return what matters of a step that has failed."""
+        name, handle = call.activity, asyncio.current_task()
+        assert handle is not None
+        system, options = self._catalogue.system(name), self._catalogue.options(name)
+        return FailedStep(
+            id=call.id,
+            activity=name,
+            kind="local_activity" if command == "local_activity" else "activity",
+            system=system.name if system is not None else None,
+            summary=input.summary,
+            names=call.names,
+            hints=input.arg_types or types_of(input.activity),
+            returns=self._returns(input, system),
+            # The items of a batch fail each by itself, and `fan_out` has it in hand.
+            policy="fail" if call.is_batch else options.on_exhausted if options is not None else None,
+            rule=call.rule,
+            undoes=call.undoes,
+            effect=call.effect,
+            retry_policy=call.retry_policy,
+            within=input.schedule_to_close_timeout,
+            sent=lambda: self._sent(input, call),
+            handle=handle,
+            show=lambda why: self._steps.parked(handle, why),
+            reconcile=lambda: self._reconcile(input, call),
+        )
+
+    def _returns(self, input: ActivityInput, system: System | None) -> Any:
+        return input.ret_type or (system.returns.get(input.activity) if system is not None else None)
+
+    def _sent(self, input: ActivityInput, call: PreparedCall) -> list[Payload]:
+        """Return the arguments of a step as they were sent, which the workflow's code may have altered since."""
+        if call.sent is None:
+            call.sent = workflow.payload_converter().to_payloads(input.args)
+        return call.sent
+
+    def _again(self, input: ActivityInput, call: PreparedCall, after: Again) -> ActivityInput:
+        """Return the call of a step that is tried again: with its id and its key, unless it has another effect."""
+        headers = dict(input.headers)
+        if after.new_effect:
+            known = call.step or Step()
+            call.step = known.model_copy(update={"alteration": known.alteration + 1})
+            headers[STEP_HEADER] = header_of(call.step)
+        summary = input.summary
+        if after.args is not None:
+            summary = summarize(after.args) if summary == summarize(input.args) else summary
+            args, call.sent = after.args, None
+        else:
+            args = [RawValue(payload) for payload in self._sent(input, call)]
+        within = after.within or call.within
+        return dataclasses.replace(input, args=args, headers=headers, summary=summary, schedule_to_close_timeout=within)
+
+    async def _reconcile(self, input: ActivityInput, call: PreparedCall) -> Any:
+        """Ask the system of a step what happened: with its arguments, and with its idempotency key."""
+        assert call.effect.reconcile is not None
+        hint = self._returns(input, self._catalogue.system(call.activity))
+        told: Any = bool if call.effect.tells_whether else Optional[hint] if hint is not None else None  # noqa: UP045
+        key = (call.step or Step()).model_copy(update={"activity_id": input.activity_id})
+        token = asked_of.set(key)
+        try:
+            asking = workflow.start_activity(
+                call.effect.reconcile,
+                args=[RawValue(payload) for payload in self._sent(input, call)],
+                summary=f"what became of {call.id}",
+                result_type=told,
+            )
+        finally:
+            asked_of.reset(token)
+        return await asking
+
+    def _send_prepared(
+        self, flow: FlowControl, command: Command, input: ActivityInput, call: PreparedCall
+    ) -> workflow.ActivityHandle[Any]:
+        """Schedule a step that has its turn, and let the next one have it when this one has ended."""
+        with leaving(flow, command):
+            activity = self._schedule(input, call)
+            if call.may_park:
+                self._sent(input, call)
+        activity.add_done_callback(lambda ended: flow.left(command, None if _failed(ended) else ended.result()))
+        return activity
+
+    def _schedule(self, input: ActivityInput, call: PreparedCall) -> workflow.ActivityHandle[Any]:
+        """Give the command to the server, or raise what is wrong with its arguments."""
+        with named(self._control.meter, call.callee, call.names, input.args):
+            if isinstance(input, StartActivityInput):
+                return self._next.start_activity(input)
+            token = faithful.stays_here.set(True)
+            try:
+                return self._next.start_local_activity(input)
+            finally:
+                faithful.stays_here.reset(token)
+
+
+def _activity_of(input: ActivityInput) -> str:
+    """Return the activity that a call is about: of a batch, its items'."""
+    batch = batch_of(input.activity, input.args)
+    return input.activity if batch is None else batch.activity
+
+
+def _failed(task: asyncio.Future[Any]) -> bool:
+    """Whether a task that has ended has no result."""
+    return task.cancelled() or task.exception() is not None
+
+
+@contextlib.contextmanager
+def leaving(flow: FlowControl, command: Command) -> Generator[None]:
+    """Count a command as closed if it cannot be sent after all."""
+    try:
+        yield
+    except BaseException:
+        flow.left(command)
+        raise
+
+
+@contextlib.contextmanager
+def named(meter: Meter, callee: str, names: tuple[str, ...], args: Sequence[Any]) -> Generator[None]:
+    """Name what the converter refuses, and count what it makes. What was checked it need not look at again."""
+    token = faithful.meter.set(meter)
+    try:
+        with faithful.accepted(args):
+            yield
+    except PayloadError as error:
+        raise unsendable(callee, names, error) from None
+    finally:
+        faithful.meter.reset(token)

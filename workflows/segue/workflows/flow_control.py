@@ -55,7 +55,9 @@ _UNKNOWN: Final = 40
 _TASK_BYTES: Final = 1_500_000
 _COMMAND_OVERHEAD: Final = 400
 _LOCAL_BYTES: Final = 3_000_000
-_LOCAL_OVERHEAD: Final = 600
+# The marker of a local activity is a fifth of this. It makes a thousand of them a task, so that a replay, which is
+# given all of a task's at once, gets through them in time.
+_LOCAL_OVERHEAD: Final = 3000
 
 # A step leaves three events. Workflow tasks, timers and whatever else come to more; the margin is for those.
 _EVENTS: Final = 51_200

@@ -58,6 +58,10 @@ class StepLog:
         self.open_ids.add(id)
         handle.add_done_callback(self._ended)
 
+    def summarized(self, handle: asyncio.Future[Any], summary: str | None) -> None:
+        """Record what a step is about that waited for its turn."""
+        self._open[handle].summary = summary
+
     def parked(self, handle: asyncio.Future[Any], why: str | None) -> None:
         """Record that an open step waits for an operator, and why; None if it does so no longer."""
         record = self._open[handle]

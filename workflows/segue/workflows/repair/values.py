@@ -40,7 +40,7 @@ def arguments(step: str, given: Any, names: Sequence[str], hints: Sequence[Any] 
     if not several:
         values = [given]
     elif isinstance(given, list):
-        values = cast("list[Any]", given)
+        values = given
     else:
         raise InvalidRepair(f"{step!r} takes {count} arguments: give a JSON array of them")
     if len(values) not in ({count} if hints is None else {count, len(hints)}):
