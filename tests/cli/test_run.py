@@ -84,7 +84,7 @@ def test_several_arguments(segue: Segue, inputs: list[str], result: str) -> None
             "--input is not JSON: EOF while parsing a value at line 1 column 4",
         ),
         (["shop:FulfilOrde"], "No workflow 'FulfilOrde' in shop: did you mean FulfilOrder?"),
-        (["shop:Zzz"], "No workflow 'Zzz' in shop: known are Add, Fail, FulfilOrder, Hold, Wait"),
+        (["shop:Zzz"], "No workflow 'Zzz' in shop: known are Add, Fail, FulfilOrder, Hold, Refund, Wait"),
         (
             ["FulfilOrder"],
             "No module is known that could hold workflow 'FulfilOrder'. Name one (-m app.workflows), or start segue "
