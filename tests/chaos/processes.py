@@ -105,10 +105,12 @@ class Worker:
         self._process: Process | None = None
         self.killed = 0
 
-    def kill(self) -> None:
-        """Kill it with SIGKILL: it learns nothing of it, and tells nobody."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+    def kill(self) -> bool:
+        """Kill it with SIGKILL: it learns nothing of it, and tells nobody. Return whether it was there."""
+        if self._process is None or self._process.returncode is not None:
+            return False
+        self._process.kill()
+        return True
 
     async def keep(self) -> None:
         """Keep it up until cancelled; then let it drain."""

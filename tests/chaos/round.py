@@ -280,7 +280,9 @@ async def _happen(plan: Plan, folder: Path, server: Server, site: _Site, say: Ca
 async def _strike(moment: Moment, server: Server, site: _Site) -> None:
     match moment.kind:
         case "kill worker":
-            site.workers[moment.worker % len(site.workers)].kill()
+            # One that has just died is waited for.
+            while not site.workers[moment.worker % len(site.workers)].kill():
+                await asyncio.sleep(_LOOK_SECONDS)
         case "kill server":
             await server.up.wait()
             server.kill()
