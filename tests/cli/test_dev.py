@@ -58,7 +58,7 @@ def test_a_newcomers_first_commands(development: Background, project: Path) -> N
         "  Run      segue run WORKFLOW --input FILE --watch",
         "  Stop     Ctrl-C",
         "",
-        "Queue shop: FulfilOrder, Add, Fail, Hold, Wait; reserve, hold",
+        "Queue shop: FulfilOrder, Add, Fail, Hold, Wait, Refund; reserve, hold",
         "Queue payments: charge (at most 50 a second, 8 at once)",
         "Try: segue run FulfilOrder --input order.json --watch",
     ]

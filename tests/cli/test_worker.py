@@ -24,7 +24,7 @@ def test_what_it_serves_and_how_it_ends(start: Start, segue: Segue, address: str
     assert worker.end(signal.SIGTERM) == 0
     assert lines(worker.said()) == [
         f"Worker {worker.process.pid} on {address}, namespace default",
-        f"Queue {queue}: FulfilOrder, Add, Fail, Hold, Wait; reserve, hold",
+        f"Queue {queue}: FulfilOrder, Add, Fail, Hold, Wait, Refund; reserve, hold",
         "Queue payments: charge (at most 50 a second, 8 at once)",
         "Draining: running steps have 20 s to finish",
         "Stopped",
@@ -81,7 +81,7 @@ def test_a_process_for_one_system(start: Start, segue: Segue, address: str, paym
         "Draining: running steps have 20 s to finish",
     ]
     assert lines(flows.said())[1:3] == [
-        f"Queue {queue}: FulfilOrder, Add, Fail, Hold, Wait; reserve, hold",
+        f"Queue {queue}: FulfilOrder, Add, Fail, Hold, Wait, Refund; reserve, hold",
         "Draining: running steps have 20 s to finish",
     ]
 
