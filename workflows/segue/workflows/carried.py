@@ -101,22 +101,24 @@ class Carrier:
     def start(self, command: Command, input: ActivityInput) -> workflow.ActivityHandle[Any]:
         """Start a step, or have it wait for its turn. A call that is wrong is refused when it would be sent."""
         given = self._prepared.identify(input)
-        flow = self.flow()
-        call, activity = None, None
         try:
-            if flow is None:
-                handle = self._schedule(input, self._prepared.prepare(input, given))
-            elif flow.enter(command, _activity_of(input)):
-                call, activity = self._send(flow, command, input, given)
+            handle = self._started(command, input, given)
         except BaseException:
             self._prepared.forget(input, given)
             raise
-        if flow is not None:
-            carrying = self._carry(flow, command, input, given, call, activity)
-            handle = CarriedStep(carrying, f"step: {input.activity}", activity)
         id = input.activity_id if command == "activity" else None
         self._steps.started(handle, command, input.activity, input.summary, id)
         return handle
+
+    def _started(self, command: Command, input: ActivityInput, given: str | None) -> workflow.ActivityHandle[Any]:
+        flow = self.flow()
+        if flow is None:
+            return self._schedule(input, self._prepared.prepare(input, given))
+        call, activity = None, None
+        if flow.enter(command, _activity_of(input)):
+            call, activity = self._send(flow, command, input, given)
+        carrying = self._carry(flow, command, input, given, call, activity)
+        return CarriedStep(carrying, f"step: {input.activity}", activity)
 
     async def _carry(
         self,
