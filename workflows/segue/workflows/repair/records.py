@@ -19,6 +19,7 @@ from segue.activities.errors import Terminal
 
 __all__ = [
     "CHECK",
+    "MORE",
     "QUERY",
     "UPDATE",
     "Action",
@@ -41,6 +42,9 @@ QUERY: Final = "segue_parked"
 CHECK: Final = "segue_check_repair"
 """The query that tells whether a repair could be done. It takes a `Request`, and returns None, or the type of the error
 with which it would be refused, and its message."""
+
+MORE: Final = "segue_parked_more"
+"""The memo's key for how many steps are parked beyond those that the memo tells of."""
 
 Action = Literal["retry", "retry_with", "result", "skip", "fail"]
 """What an operator does about a parked step.

@@ -20,6 +20,7 @@ from segue.workflows.approvals.register import IDENTITY_FUNCTION
 from segue.workflows.repair import values
 from segue.workflows.repair.records import (
     CHECK,
+    MORE,
     QUERY,
     UPDATE,
     Action,
@@ -31,7 +32,7 @@ from segue.workflows.repair.records import (
     RepairRefused,
     Request,
 )
-from segue.workflows.waiting import waiting_for
+from segue.workflows.waiting import SHOWN, waiting_for
 
 __all__ = ["Entry", "Register", "Repair"]
 
@@ -102,6 +103,7 @@ class Register:
         self._entries: dict[str, Entry] = {}
         self._repaired: dict[str, Repaired] = {}
         self._decisions = 0
+        self._more = 0
         self._handles = False
 
     def decision(self) -> int:
@@ -208,6 +210,12 @@ class Register:
     def _show(self) -> None:
         told = [_STEP.dump_python(entry.parked, mode="json", exclude_defaults=True) for entry in self._entries.values()]
         waiting_for("parked", told)
+        if (more := max(len(told) - SHOWN, 0)) != self._more:
+            # Of more than the memo tells, their number. It leaves an event where the memo alone would leave none, and
+            # it must: after a workflow task without any, a worker that has lost the run hands it the updates of the
+            # next task before the ends of steps of this one, and a replay hands it those first.
+            self._more = more
+            workflow.upsert_memo({MORE: more or None})
 
 
 def _identity() -> str | None:
