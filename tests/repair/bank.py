@@ -59,6 +59,12 @@ async def note_transfer(payment: Payment) -> str:
     return f"noted {act(payment).cents}"
 
 
+@bank.activity
+async def note_slowly(payment: Payment, wait: int) -> str:
+    await asyncio.sleep(wait / 50)
+    return f"noted {act(payment).cents}"
+
+
 @strict.activity
 async def strictly_transfer(payment: Payment) -> Paid:
     return act(payment)
@@ -87,6 +93,21 @@ class PayLocally:
         noted = await workflow.execute_local_activity(note_transfer, payment)
         await workflow.execute_activity(transfer_two, args=[payment, 2])
         return noted
+
+
+@workflow.defn
+class PayAllLocally:
+    """Pays in local activities at once, which end in another order than they began in; some fail, and some park."""
+
+    @workflow.run
+    async def run(self, payment: Payment, count: int) -> list[str]:
+        async def pay(number: int) -> str:
+            with on_exhausted("fail" if number % 2 else "park"):
+                paying = workflow.start_local_activity(note_slowly, args=[payment, count - number])
+            return await paying
+
+        noted = await asyncio.gather(*map(pay, range(count)), return_exceptions=True)
+        return [one if isinstance(one, str) else "failed" for one in noted]
 
 
 @workflow.defn
@@ -161,11 +182,12 @@ class PayEach:
         return len((await fan_out(transfer_money, payments, tolerate=tolerate)).failures)
 
 
-WORKFLOWS = [Pay, PayEach, PayLocally, PayMany, GoOn, Undo, Otherwise, Altered]
+WORKFLOWS = [Pay, PayAllLocally, PayEach, PayLocally, PayMany, GoOn, Undo, Otherwise, Altered]
 ACTIVITIES: list[Callable[..., Any]] = [
     transfer_money,
     transfer_two,
     note_transfer,
+    note_slowly,
     strictly_transfer,
     usually_transfer,
 ]

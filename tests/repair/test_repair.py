@@ -20,6 +20,7 @@ from tests.repair.bank import (
     Otherwise,
     Paid,
     Pay,
+    PayAllLocally,
     PayEach,
     PayLocally,
     PayMany,
@@ -234,6 +235,19 @@ async def test_local_activities_and_several_arguments(client: Client) -> None:
         await repair(handle, "transfer_two-1", "retry_with", input=[paying.model_dump(), 3])
         assert await handle.result() == "noted by hand"
     assert len(ledger[paying.order]) == 1
+    await replayed(handle)
+
+
+async def test_local_activities_that_fail_together(client: Client) -> None:
+    """Each is decided by itself, in whatever order they end, and a replay decides the same."""
+    paying = payment()
+    handle, queue = await start(client, PayAllLocally.run, paying, 6)
+    async with worker(client, queue, max_cached_workflows=0):
+        steps = await until_parked(handle, 3)
+        assert sorted(one.step for one in steps) == ["note_slowly-1", "note_slowly-3", "note_slowly-5"]
+        for one in steps:
+            await repair(handle, one.step, "result", result=f"by hand {one.step[-1]}")
+        assert await handle.result() == ["by hand 1", "failed", "by hand 3", "failed", "by hand 5", "failed"]
     await replayed(handle)
 
 

@@ -46,12 +46,14 @@ class CarriedStep(workflow.ActivityHandle[Any]):
         carrying: Carries the step through, and returns its result.
         name: What it is, for the stack traces of the SDK.
         activity: The activity if it has been started already, None if it is held back.
+        number: Which step of the run it is, in the order in which they were started.
     """
 
     def __init__(
-        self, carrying: Coroutine[Any, Any, Any], name: str, activity: workflow.ActivityHandle[Any] | None
+        self, carrying: Coroutine[Any, Any, Any], name: str, activity: workflow.ActivityHandle[Any] | None, number: int
     ) -> None:
         super().__init__(carrying)
+        self.number = number
         self._activity = activity
         self.begun = False
         # As every task of a workflow: the run's loop keeps it, and ends it when the run is put out of memory.
@@ -90,6 +92,7 @@ class Carrier:
         self._control = control
         self._prepared = Preparer(catalogue, steps.open_ids)
         self._parks = False
+        self._count = 0
 
     def flow(self) -> FlowControl | None:
         """Return what holds this run's commands back; None if the run began before there was such a thing."""
@@ -118,7 +121,8 @@ class Carrier:
         if flow.enter(command, _activity_of(input)):
             call, activity = self._send(flow, command, input, given)
         carrying = self._carry(flow, command, input, given, call, activity)
-        return CarriedStep(carrying, f"step: {input.activity}", activity)
+        self._count += 1
+        return CarriedStep(carrying, f"step: {input.activity}", activity, self._count)
 
     async def _carry(
         self,
@@ -170,10 +174,10 @@ class Carrier:
 
     def _failed_step(self, command: Command, input: ActivityInput, call: PreparedCall) -> FailedStep:
         """Return what matters of a step that has failed."""
-        name, handle = call.activity, asyncio.current_task()
-        assert handle is not None
+        name, handle = call.activity, cast("CarriedStep", asyncio.current_task())
         system, options = self._catalogue.system(name), self._catalogue.options(name)
         return FailedStep(
+            number=handle.number,
             id=call.id,
             activity=name,
             kind="local_activity" if command == "local_activity" else "activity",

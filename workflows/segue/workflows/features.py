@@ -21,10 +21,10 @@ FLAG_FUNCTION: Final = "segue_flag"
 """External function by which the plugin's workflow runner tells whether a run has a feature, given its number."""
 
 
-FIRST_DECISION: Final = 0x5E700000
+FIRST_DECISION: Final = 0x60000000
 """The first of the flags that say what became of each step that failed: see `segue.workflows.repair.outcome`."""
 
-FLAGS: Final = range(0x5E600000, 0x5E800000)
+FLAGS: Final = range(0x5E600000, 0xC0000000)
 """All of Segue's flags."""
 
 

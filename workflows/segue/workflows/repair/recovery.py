@@ -68,6 +68,7 @@ class FailedStep:
     """A step, as far as it matters when it has failed.
 
     Attributes:
+        number: Its number in the run, in the order in which steps were started.
         id: Its id, as operators know it.
         activity: Name of its activity.
         kind: What it is.
@@ -88,6 +89,7 @@ class FailedStep:
         reconcile: Asks the system what happened, and returns what it says.
     """
 
+    number: int
     id: str
     activity: str
     kind: Literal["activity", "local_activity"]
@@ -123,6 +125,7 @@ class Recovery:
         self._began = began
         self._attempts = 0
         self._times = 0
+        self._decisions = 0
 
     async def after(self, error: FailureError) -> Settled | Again:
         """Return how the step goes on after an error.
@@ -152,7 +155,8 @@ class Recovery:
         raise _plain(error)
 
     def _outcome(self, wanted: Outcome) -> Outcome:
-        return decided(self._register.decision(), wanted)
+        self._decisions += 1
+        return decided(self._step.number, self._decisions, wanted)
 
     def _wanted(self, error: FailureError, certainty: Certainty, *, ask: bool) -> Outcome:
         if certainty == "unknown":

@@ -102,14 +102,8 @@ class Register:
         self._state_of = state_of
         self._entries: dict[str, Entry] = {}
         self._repaired: dict[str, Repaired] = {}
-        self._decisions = 0
         self._more = 0
         self._handles = False
-
-    def decision(self) -> int:
-        """Return the number of the next decision about a step that failed."""
-        self._decisions += 1
-        return self._decisions
 
     def park(self, entry: Entry) -> None:
         """Let a step wait for an operator."""

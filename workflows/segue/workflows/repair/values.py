@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import pydantic
@@ -36,12 +36,9 @@ def arguments(step: str, given: Any, names: Sequence[str], hints: Sequence[Any] 
         InvalidRepair: They do not fit. What was sent is not repeated: it may be secret.
     """
     several = (len(hints) if hints is not None else count) != 1
-    if not several:
-        values: list[Any] = [given]
-    elif isinstance(given, list):
-        values = list(cast("Sequence[Any]", given))
-    else:
+    if several and not isinstance(given, list):
         raise InvalidRepair(f"{step!r} takes {count} arguments: give a JSON array of them")
+    values: list[Any] = list(cast("Iterable[Any]", given)) if several else [given]
     if len(values) not in ({count} if hints is None else {count, len(hints)}):
         raise InvalidRepair(f"{step!r} takes {count} arguments, and is given {len(values)}")
     if hints is None or len(hints) != len(values):
