@@ -53,7 +53,6 @@ def test_nothing_is_lost_and_nothing_double_when_everything_dies(tmp_path: Path)
     assert counts["Temporal server killed (SIGKILL)"] == 1
     assert counts["workers killed (SIGKILL)"] >= 2
     assert counts["steps: worker killed right after the effect"] == plan.size.deaths
-    assert counts["Temporal: completions that were twice or too late, refused"] >= 1
     assert list(tmp_path.iterdir()) == []
 
 

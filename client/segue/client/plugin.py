@@ -10,7 +10,7 @@ within the system's capacity.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import OpenTelemetryInterceptor
@@ -33,6 +33,9 @@ from segue.workflows.options import Catalogue
 from segue.workflows.waiting import WaitingInterceptor
 
 __all__ = ["SeguePlugin"]
+
+# A workflow task times out after ten seconds.
+_DEADLOCK_SECONDS: Final = 8
 
 
 class SeguePlugin(SimplePlugin):
@@ -131,6 +134,17 @@ class SeguePlugin(SimplePlugin):
         if slots:
             options["max_concurrent_activities"] = min(slots)
             options["tuner"] = None
+
+
+def _give_time(worker: Worker) -> None:
+    """Let workflow code run for as long as its task may take, less a margin, before it is taken for a deadlock.
+
+    After the SDK's two seconds a run that makes ten thousand calls at once, or a busy machine, is interrupted; the same
+    goes for putting it out of memory, after which the worker cannot end. There is no public option for it.
+    """
+    workflows: Any = getattr(worker, "_workflow_worker", None)
+    if workflows is not None and getattr(workflows, "_deadlock_timeout_seconds", None) == 2:
+        workflows._deadlock_timeout_seconds = _DEADLOCK_SECONDS
 
 
 def _tracing(wanted: bool | None) -> list[OpenTelemetryInterceptor]:

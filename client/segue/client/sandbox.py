@@ -212,7 +212,6 @@ class _Instance(WorkflowInstance):
                 self._senders[job.do_update.id] = job.do_update.meta.identity
         completion = self._sandboxed.activate(act)
         _fail_run_that_cannot_begin(completion)
-        _end_with_the_end(completion)
         self._flags.after(completion)
         return completion
 
@@ -227,29 +226,6 @@ class _Instance(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._sandboxed.get_thread_id()
-
-
-_ENDS: Final = (
-    "complete_workflow_execution",
-    "fail_workflow_execution",
-    "cancel_workflow_execution",
-    "continue_as_new_workflow_execution",
-)
-_ANSWERS: Final = ("respond_to_query", "update_response")
-
-
-def _end_with_the_end(completion: WorkflowActivationCompletion) -> None:
-    """Drop what a run's tasks still ask for once the run has ended in this very workflow task.
-
-    The server may refuse a command that follows the end, and the run would retry its last task for ever.
-    """
-    commands = completion.successful.commands
-    for index, command in enumerate(commands):
-        if command.WhichOneof("variant") in _ENDS:
-            answers = [later for later in commands[index + 1 :] if later.WhichOneof("variant") in _ANSWERS]
-            del commands[index + 1 :]
-            commands.extend(answers)
-            return
 
 
 # Errors that tell of the worker's code rather than of the run.

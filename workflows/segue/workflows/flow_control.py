@@ -104,7 +104,7 @@ class FlowControl:
         exceeded: Why the run cannot go on, once it is known that its history will not hold what is under way.
     """
 
-    def __init__(self, holds: Callable[[str | None], bool] = lambda name: False) -> None:
+    def __init__(self, holds: Callable[[str | None], bool]) -> None:
         self.meter = Meter()
         self.held = 0
         self._holds = holds
