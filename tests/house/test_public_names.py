@@ -69,7 +69,10 @@ def called(name: str, value: object) -> list[str]:
     parameters = [
         given.replace(
             annotation=written.get(given.name, given.annotation),
-            default=_Abridged(given.default) if len(repr(given.default)) > 60 else given.default,
+            # The text of a function holds its address.
+            default=_Abridged(given.default)
+            if len(repr(given.default)) > 60 or inspect.isfunction(given.default)
+            else given.default,
         )
         for given in whole.parameters.values()
     ]

@@ -49,7 +49,7 @@ async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[str]:
         ("activities", 2_001, 0),
         ("activities", 50, 100_000),
         ("activities", 1_000, 5_000),
-        ("local activities", 3_000, 0),
+        ("local activities", 2_000, 0),
         ("local activities", 40, 100_000),
         ("children", 300, 0),
         ("signals", 2_001, 0),
@@ -95,14 +95,14 @@ async def error_of(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
 
 
 async def test_more_steps_than_a_history_holds_fail_at_once(client: Client) -> None:
-    """Twenty thousand activities would end at the server's limit, hours later: the run fails before any is made."""
+    """So many activities would end at the server's limit, hours later: the run fails before any is made."""
     queue = f"wide-{uuid.uuid4()}"
     async with worker(client, queue):
-        handle = await start(client, queue, "activities", 20_000, 0)
+        handle = await start(client, queue, "activities", 12_600, 0)
         error = await error_of(handle)
     assert (error.type, error.message) == (
         "HistoryFull",
-        "This run's history holds 3 events and 16,666 steps are to be added, which is more than the 51,200 events at "
+        "This run's history holds 3 events and 12,500 steps are to be added, which is more than the 51,200 events at "
         "which Temporal ends a run. Use fan_out, which spreads them over child workflows, or continue as new when "
         "workflow.info().is_continue_as_new_suggested()",
     )
@@ -151,9 +151,9 @@ async def test_an_argument_a_result_and_an_input_that_are_too_large(client: Clie
         own = await error_of(own)
         with pytest.raises(PayloadError) as refused:
             await client.start_workflow("Wide", "x" * TOO_LARGE, id=str(uuid.uuid4()), task_queue=queue)
-    told = "the value is 2,100,037 bytes"
+    told = "the value is 2,100,031 bytes"
     assert [error.message for error in (argument, result, own, refused.value)] == [
-        f"Activity 'press_leaf' is not started: argument 2 'filling': {told} of 2,100,073 together, {advice}",
+        f"Activity 'press_leaf' is not started: argument 2 'filling': {told} of 2,100,058 together, {advice}",
         f"The result of activity 'press_block': {told}, {advice}",
         f"The result of workflow 'WideResult': {told}, {advice}",
         f"Workflow 'Wide' is not started: argument 1: {told}, {advice}",

@@ -59,9 +59,10 @@ _LOCAL_BYTES: Final = 3_000_000
 # given all of a task's at once, gets through them in time.
 _LOCAL_OVERHEAD: Final = 3000
 
-# A step leaves three events. Workflow tasks, timers and whatever else come to more; the margin is for those.
+# A step leaves three events, and workflow tasks, timers and whatever else come to more. That many calls are also about
+# what a run can make at a stretch within the time of one workflow task.
 _EVENTS: Final = 51_200
-_EVENTS_A_STEP: Final = 3
+_EVENTS_A_STEP: Final = 4
 _EVENTS_MARGIN: Final = 1_200
 _HISTORY_BYTES: Final = 50 * 1024 * 1024
 _HISTORY_MARGIN: Final = 3 * 1024 * 1024
@@ -151,7 +152,12 @@ class FlowControl:
         return True
 
     async def turn(self, command: Command, name: str | None = None) -> None:
-        """Wait until a command may be sent, and count it as open."""
+        """Wait until a command may be sent, and count it as open.
+
+        Raises:
+            Terminal: The history cannot hold it with all that waits before it.
+        """
+        self._check_events()
         future = _Turn(loop=asyncio.get_running_loop())
         future.name, future.number = name, self._turns
         self._turns += 1
