@@ -110,6 +110,7 @@ class SeguePlugin(SimplePlugin):
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """Run a worker, and beside it one for each task queue that a system of its activities has for itself."""
+        _give_time(worker)
         options = cast("dict[str, Any]", worker.config())
         if options["workflows"]:
             # A run that set an attribute which the namespace lacks would never get on.
