@@ -53,7 +53,6 @@ _UNKNOWN: Final = 40
 
 # One workflow task's commands travel in one gRPC message of at most 4 MB, and one call's arguments may take 2 of them.
 _TASK_BYTES: Final = 1_500_000
-_COMMAND_OVERHEAD: Final = 400
 _LOCAL_BYTES: Final = 3_000_000
 # The marker of a local activity is a fifth of this. It makes a thousand of them a task, so that a replay, which is
 # given all of a task's at once, gets through them in time.
