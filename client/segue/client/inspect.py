@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from temporalio.api.common.v1 import Payload, WorkflowExecution
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
+from temporalio.api.common.v1 import Payload
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
 
@@ -29,6 +29,7 @@ from segue.client._parked import parked_in, with_parked
 from segue.client._pauses import PauseHistory, held_in, pause_steps
 from segue.client._pending import joined, pending_payloads
 from segue.client._queues import queues_of
+from segue.client._server import describe
 from segue.client._stack import located
 from segue.client._waiting import Waiting
 from segue.client.approvals import from_memo
@@ -74,15 +75,8 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
     Raises:
         RPCError: The server does not know the workflow, or cannot be reached.
     """
-    # The public describe() refuses a paused run, whose status the SDK does not know.
     client = handle._client  # pyright: ignore[reportPrivateUsage]
-    described = await client.workflow_service.describe_workflow_execution(
-        DescribeWorkflowExecutionRequest(
-            namespace=client.namespace,
-            execution=WorkflowExecution(workflow_id=handle.id, run_id=handle.run_id or ""),
-        ),
-        retry=True,
-    )
+    described = await describe(client, handle.id, handle.run_id)
     # History is read second, so that it knows of everything that was described, and of the same run.
     handle = client.get_workflow_handle(handle.id, run_id=described.workflow_execution_info.execution.run_id)
     history, pausing = History(), PauseHistory()

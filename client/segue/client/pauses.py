@@ -16,14 +16,13 @@ import getpass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from segue.activities.system import System, systems
 from segue.client._decoding import decode
 from segue.client._pauses import PauseHistory
+from segue.client._server import describe
 from segue.workflows.pausing.pause import PAUSE, QUERY, RESUME, Pause, Paused, Pauses, Request
 
 __all__ = ["Change", "PauseUnsupported", "UnknownSystem", "pause", "paused", "pauses_of", "resume"]
@@ -199,14 +198,7 @@ async def _read(handle: WorkflowHandle[Any, Any]) -> tuple[WorkflowHandle[Any, A
         RPCError: The server does not know it, or it has ended.
     """
     client = handle._client  # pyright: ignore[reportPrivateUsage]
-    described = await client.workflow_service.describe_workflow_execution(
-        DescribeWorkflowExecutionRequest(
-            namespace=client.namespace,
-            execution=WorkflowExecution(workflow_id=handle.id, run_id=handle.run_id or ""),
-        ),
-        retry=True,
-    )
-    info = described.workflow_execution_info
+    info = (await describe(client, handle.id, handle.run_id)).workflow_execution_info
     if info.HasField("close_time"):
         # As the server says it of a signal, which is not sent if there is nothing to change.
         raise RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
-from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -27,6 +25,7 @@ from segue.activities.settings import Settings
 from segue.activities.system import System, systems
 from segue.client import _stopped
 from segue.client._pauses import PauseHistory
+from segue.client._server import pages
 from segue.client.pauses import declared, request, user
 from segue.client.waiting import entries
 from segue.workflows.pausing.pause import PAUSE, RESUME, Request
@@ -34,7 +33,6 @@ from segue.workflows.waiting import MEMO
 
 __all__ = ["Swept", "pause_all", "resume_all"]
 
-_PAGE: Final = 500
 # Runs that are told at once, and events of each that are read at once.
 _AT_ONCE: Final = 20
 _FIRST_EVENTS: Final = 100
@@ -194,6 +192,7 @@ async def _stop(
 
 async def _sweep(client: Client, signal: str, asked: Request, query: str | None, dry_run: bool, swept: Swept) -> None:
     """Tell every open run, in two passes, of which the second finds what was too new for the first."""
+    meant = "ExecutionStatus = 'Running'" + (f" AND ({query})" if query is not None else "")
     seen: set[str] = set()
     slots = asyncio.Semaphore(_AT_ONCE)
     for number in range(2):
@@ -201,26 +200,11 @@ async def _sweep(client: Client, signal: str, asked: Request, query: str | None,
             if dry_run:
                 break
             await asyncio.sleep(_LAG_SECONDS)
-        async for page in _pages(client, query):
+        async for page in pages(client, meant):
             new = [info for info in page if info.execution.run_id not in seen]
             seen.update(info.execution.run_id for info in new)
             swept.found += len(new)
             await asyncio.gather(*(_one(client, info, signal, asked, dry_run, swept, slots) for info in new))
-
-
-async def _pages(client: Client, query: str | None) -> AsyncIterator[list[WorkflowExecutionInfo]]:
-    meant = "ExecutionStatus = 'Running'" + (f" AND ({query})" if query is not None else "")
-    token = b""
-    while True:
-        page = await client.workflow_service.list_workflow_executions(
-            ListWorkflowExecutionsRequest(
-                namespace=client.namespace, page_size=_PAGE, next_page_token=token, query=meant
-            ),
-            retry=True,
-        )
-        yield list(page.executions)
-        if not (token := page.next_page_token):
-            return
 
 
 async def _one(

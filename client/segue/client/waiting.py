@@ -16,17 +16,16 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
-from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError
 
+from segue.client._server import pages
 from segue.workflows.waiting import ATTRIBUTE, MEMO, Kind
 
 __all__ = ["entries", "has_attribute", "waiting"]
 
 _TIMEOUT: Final = timedelta(seconds=5)
-_PAGE: Final = 500
 
 
 async def has_attribute(client: Client) -> bool:
@@ -59,20 +58,11 @@ async def waiting(
     listed = "ExecutionStatus = 'Running'" if query is None else f"ExecutionStatus = 'Running' AND ({query})"
     if not scan and await has_attribute(client):
         listed += f" AND {ATTRIBUTE.name} = '{kind}'"
-    token = b""
-    while True:
-        page = await client.workflow_service.list_workflow_executions(
-            ListWorkflowExecutionsRequest(
-                namespace=client.namespace, page_size=_PAGE, next_page_token=token, query=listed
-            ),
-            retry=True,
-        )
-        for info in page.executions:
+    async for page in pages(client, listed):
+        for info in page:
             # A run that continued as new has its predecessor's search attributes, but not its memo.
             if MEMO[kind] in info.memo.fields:
                 yield info
-        if not (token := page.next_page_token):
-            return
 
 
 async def entries(client: Client, kind: Kind, workflow_id: str, fields: Any) -> list[Any] | None:

@@ -164,21 +164,14 @@ async def _decide(
 
 async def _of_one(client: Client, workflow_id: str) -> list[Pending]:
     """Return what waits in one run: all that its worker tells, or else what the server has of it."""
-    from temporalio.api.common.v1 import WorkflowExecution
-    from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
     from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
     from temporalio.service import RPCError
 
+    from segue.client._server import describe
     from segue.client.approvals import Pending, approvals_in, approvals_of
     from segue.workers.cli.executions import execution
 
-    described = await client.workflow_service.describe_workflow_execution(
-        DescribeWorkflowExecutionRequest(
-            namespace=client.namespace, execution=WorkflowExecution(workflow_id=workflow_id)
-        ),
-        retry=True,
-    )
-    info = described.workflow_execution_info
+    info = (await describe(client, workflow_id)).workflow_execution_info
     run = execution(info)
     if run.close_time is not None:
         return []

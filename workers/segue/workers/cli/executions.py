@@ -68,20 +68,11 @@ async def executions(client: Client, query: str) -> AsyncIterator[Execution]:
     Raises:
         RPCError: The filter is wrong, or the server cannot be reached.
     """
-    from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
+    from segue.client._server import pages
 
-    token = b""
-    while True:
-        page = await client.workflow_service.list_workflow_executions(
-            ListWorkflowExecutionsRequest(
-                namespace=client.namespace, page_size=_PAGE, next_page_token=token, query=query
-            ),
-            retry=True,
-        )
-        for info in page.executions:
+    async for page in pages(client, query, _PAGE):
+        for info in page:
             yield execution(info)
-        if not (token := page.next_page_token):
-            return
 
 
 async def histories(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:

@@ -59,17 +59,9 @@ async def described(client: Client, workflow_id: str, run_id: str | None) -> Exe
     Raises:
         RPCError: The server does not know the workflow, or cannot be reached.
     """
-    from temporalio.api.common.v1 import WorkflowExecution
-    from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+    from segue.client._server import describe
 
-    response = await client.workflow_service.describe_workflow_execution(
-        DescribeWorkflowExecutionRequest(
-            namespace=client.namespace,
-            execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id or ""),
-        ),
-        retry=True,
-    )
-    return execution(response.workflow_execution_info)
+    return execution((await describe(client, workflow_id, run_id)).workflow_execution_info)
 
 
 async def require_open(client: Client, workflow_id: str, run_id: str | None) -> None:
