@@ -46,6 +46,7 @@ _PASSED_THROUGH: Final = (
     "segue.workflows.options",
     "segue.workflows.outbound",
     "segue.workflows.prepared",
+    "segue.workflows.queried",
     "segue.workflows.pausing",
     "segue.workflows.repair",
     "segue.workflows.reroute",

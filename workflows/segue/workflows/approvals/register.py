@@ -26,6 +26,7 @@ from segue.workflows.approvals.errors import (
     NoSuchApproval,
 )
 from segue.workflows.approvals.form import Form
+from segue.workflows.queried import of_this_run
 from segue.workflows.waiting import waiting_for
 
 __all__ = ["IDENTITY_FUNCTION", "Entry", "Register", "pending"]
@@ -115,7 +116,7 @@ class Register:
     @classmethod
     def of_this_run(cls) -> Register:
         """Return the register of the run, made at its first approval."""
-        register = _found()
+        register = of_this_run(QUERY, Register)
         if register is None:
             register = cls()
             workflow.set_query_handler(QUERY, register.query)  # pyright: ignore[reportUnknownMemberType]
@@ -248,14 +249,8 @@ class Register:
 
 def pending() -> list[str]:
     """Return what decisions this run waits for, a line each."""
-    register = _found()
+    register = of_this_run(QUERY, Register)
     return register.lines() if register is not None else []
-
-
-def _found() -> Register | None:
-    handler: Any = workflow.get_query_handler(QUERY)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    register: object = getattr(handler, "__self__", None)  # pyright: ignore[reportUnknownArgumentType]
-    return register if isinstance(register, Register) else None
 
 
 def _choice(sent: Request, choices: Choices) -> str:

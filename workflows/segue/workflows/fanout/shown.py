@@ -6,9 +6,9 @@ fan_out parse: 61,200 of 100,000 done, 3 failed
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import Final
 
-from temporalio import workflow
+from segue.workflows.queried import of_this_run, shared
 
 __all__ = ["QUERY", "Progress", "lines", "show"]
 
@@ -66,21 +66,10 @@ class Shown:
 
 def show(name: str, total: int) -> Progress:
     """Show a fan-out in the queries of this run."""
-    shown = _of_this_run()
-    if shown is None:
-        shown = Shown()
-        if workflow.get_query_handler(QUERY) is None:  # pyright: ignore[reportUnknownMemberType]
-            workflow.set_query_handler(QUERY, shown.query)  # pyright: ignore[reportUnknownMemberType]
-    return shown.add(name, total)
+    return shared(QUERY, Shown).add(name, total)
 
 
 def lines() -> list[str]:
     """Return a line for each fan-out of this run, finished or not."""
-    shown = _of_this_run()
+    shown = of_this_run(QUERY, Shown)
     return [str(progress) for progress in shown.fan_outs] if shown is not None else []
-
-
-def _of_this_run() -> Shown | None:
-    handler: Any = workflow.get_query_handler(QUERY)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    shown: object = getattr(handler, "__self__", None)  # pyright: ignore[reportUnknownArgumentType]
-    return shown if isinstance(shown, Shown) else None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Final
-
-from temporalio import workflow
+from typing import Final
 
 from segue.workflows.graph.execution import Execution
 from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule
 from segue.workflows.graph.step import Kind, State
+from segue.workflows.queried import of_this_run, shared
 
 __all__ = ["QUERY", "DeclaredStep", "Shown", "declared", "pending", "show"]
 
@@ -123,21 +122,10 @@ def declared(plan: Plan, ids: Sequence[str] | None = None) -> list[DeclaredStep]
 
 def show(execution: Execution) -> list[str]:
     """Show a graph in the queries of this run, and return the ids of its steps."""
-    shown = _of_this_run()
-    if shown is None:
-        shown = Shown()
-        if workflow.get_query_handler(QUERY) is None:  # pyright: ignore[reportUnknownMemberType]
-            workflow.set_query_handler(QUERY, shown.query)  # pyright: ignore[reportUnknownMemberType]
-    return shown.add(execution)
+    return shared(QUERY, Shown).add(execution)
 
 
 def pending() -> list[str]:
     """Return what is still to come in the graphs of this run."""
-    shown = _of_this_run()
+    shown = of_this_run(QUERY, Shown)
     return shown.pending() if shown is not None else []
-
-
-def _of_this_run() -> Shown | None:
-    handler: Any = workflow.get_query_handler(QUERY)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    shown: object = getattr(handler, "__self__", None)  # pyright: ignore[reportUnknownArgumentType]
-    return shown if isinstance(shown, Shown) else None

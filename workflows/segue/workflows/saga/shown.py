@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
-from temporalio import workflow
-
+from segue.workflows.queried import of_this_run, shared
 from segue.workflows.saga.compensation import Compensation, CompensationState
 
 __all__ = ["QUERY", "SagaState", "ShownCompensation", "ShownSaga", "pending", "show"]
@@ -121,21 +120,10 @@ class Shown:
 
 def show(saga: Showable, name: str) -> str:
     """Show a saga in the queries of this run, and return its name there."""
-    shown = _of_this_run()
-    if shown is None:
-        shown = Shown()
-        if workflow.get_query_handler(QUERY) is None:  # pyright: ignore[reportUnknownMemberType]
-            workflow.set_query_handler(QUERY, shown.query)  # pyright: ignore[reportUnknownMemberType]
-    return shown.add(saga, name)
+    return shared(QUERY, Shown).add(saga, name)
 
 
 def pending() -> list[str]:
     """Return what the sagas of this run can undo, or have yet to."""
-    shown = _of_this_run()
+    shown = of_this_run(QUERY, Shown)
     return shown.pending() if shown is not None else []
-
-
-def _of_this_run() -> Shown | None:
-    handler: Any = workflow.get_query_handler(QUERY)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    shown: object = getattr(handler, "__self__", None)  # pyright: ignore[reportUnknownArgumentType]
-    return shown if isinstance(shown, Shown) else None
