@@ -8,15 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
 
-import pydantic
 from temporalio.common import RetryPolicy
 
-from segue.activities import faithful
-from segue.activities.errors import PayloadError, describe
 from segue.activities.system import activity_name
 from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.job import Batch
-from segue.workflows.graph.hints import UNKNOWN, Signature, signature
+from segue.workflows.graph.hints import UNKNOWN, Signature, refusal, signature
 
 __all__ = ["Call", "allowed_of", "checked", "is_reference"]
 
@@ -106,7 +103,7 @@ def _check_objects(name: str, batch: Batch | None, results_to: Any) -> None:
         return
     from segue.activities.objects import ObjectPrefix
 
-    if (problem := _refused(results_to, ObjectPrefix)) is not None:
+    if (problem := refusal(results_to, ObjectPrefix)) is not None:
         # Pydantic wraps what the connector itself says of a URL.
         said = problem.partition("InvalidObjectUrl: ")[2] or problem
         raise InvalidFanOut(f"fan_out of {name!r}: results_to must be the URL of a folder: {said}")
@@ -121,7 +118,7 @@ def _check_arguments(name: str, known: Signature, args: Sequence[Any]) -> None:
     for position, value in enumerate(args, 1):
         parameter = known.parameter(position)
         hint = parameter.hint if parameter is not None else UNKNOWN
-        if (problem := _refused(value, hint)) is not None:
+        if (problem := refusal(value, hint)) is not None:
             which = f" {parameter.name!r}" if parameter is not None else ""
             raise InvalidFanOut(f"fan_out of {name!r}: argument {position + 1}{which}: {problem}")
 
@@ -132,24 +129,11 @@ def _check_items(name: str, known: Signature, items: Sequence[Any]) -> None:
     values = items if isinstance(items, list) else list(items)
     # All in one look, which is mostly a pass in C; one by one only to name what is wrong.
     whole: Any = UNKNOWN if hint is UNKNOWN else list[hint]  # type: ignore[valid-type]
-    if _refused(values, whole) is None:
+    if refusal(values, whole) is None:
         return
     for index, value in enumerate(values):
-        if (problem := _refused(value, hint)) is not None:
+        if (problem := refusal(value, hint)) is not None:
             raise InvalidFanOut(f"fan_out of {name!r}: item {index}: {problem}")
-
-
-def _refused(value: Any, hint: Any) -> str | None:
-    try:
-        if hint is UNKNOWN:
-            faithful.check(value)
-        else:
-            faithful.accept(value, hint)
-    except PayloadError as error:
-        return error.message
-    except pydantic.ValidationError as error:
-        return describe(error)
-    return None
 
 
 def _batch(name: str, batch: Any) -> Batch | None:

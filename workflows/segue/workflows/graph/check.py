@@ -7,13 +7,10 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-import pydantic
 from temporalio import workflow
 
-from segue.activities import faithful
-from segue.activities.errors import PayloadError, describe
 from segue.workflows.graph.errors import quoted
-from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, fits, shown, signature
+from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, fits, refusal, shown, signature
 from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule, assured
 from segue.workflows.graph.step import Declaration, Outcome, Step, is_listed, is_outcome, is_step, references
@@ -110,7 +107,8 @@ def _argument(
     if not any(True for _ in references([arg])):
         values: Sequence[Any] = arg if is_items else [arg]
         if step.kind != "function":  # what plain code is given goes nowhere
-            yield from (f"{what} cannot take {named}: {why}" for why in _constants(values, parameter.hint))
+            reasons = (refusal(value, parameter.hint) for value in values)
+            yield from (f"{what} cannot take {named}: {why}" for why in reasons if why is not None)
         return
     others = [one for one in references([arg]) if one.declaration.graph is step.graph]
     if step.when is Rule.ALWAYS and others:
@@ -165,19 +163,6 @@ def _items(step: Declaration, other: Step[Any], returns: Any, parameter: Paramet
             if parameter.hint is not UNKNOWN
             else f"{what} maps over the result of {other.name!r}, which is {shown(returns)} and no list"
         )
-
-
-def _constants(values: Sequence[Any], hint: Any) -> Iterator[str]:
-    for value in values:
-        try:
-            if hint is UNKNOWN:
-                faithful.check(value)
-            else:
-                faithful.accept(value, hint)
-        except PayloadError as error:
-            yield error.message
-        except pydantic.ValidationError as error:
-            yield describe(error)
 
 
 def _is_assured(step: Declaration, other: Step[Any], plan: Plan) -> bool:

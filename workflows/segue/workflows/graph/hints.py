@@ -13,7 +13,12 @@ import typing
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, Union
 
-__all__ = ["UNKNOWN", "Parameter", "Signature", "fits", "shown", "signature"]
+import pydantic
+
+from segue.activities import faithful
+from segue.activities.errors import PayloadError, describe
+
+__all__ = ["UNKNOWN", "Parameter", "Signature", "fits", "refusal", "shown", "signature"]
 
 
 class _Unknown:
@@ -104,6 +109,20 @@ def fits(given: Any, wanted: Any) -> bool:
         # Which of its values it is, is not known before the run.
         return any(fits(type(value), given) for value in typing.get_args(wanted))
     return _fits_class(given, wanted)
+
+
+def refusal(value: Any, hint: Any) -> str | None:
+    """Return why a receiver with a hint would refuse a value, or get another; None if it would not."""
+    try:
+        if hint is UNKNOWN:
+            faithful.check(value)
+        else:
+            faithful.accept(value, hint)
+    except PayloadError as error:
+        return error.message
+    except pydantic.ValidationError as error:
+        return describe(error)
+    return None
 
 
 def shown(hint: Any) -> str:
