@@ -38,6 +38,7 @@ __all__ = [
     "Parked",
     "check_repair",
     "command",
+    "is_meant",
     "parked",
     "parked_in_memo",
     "parked_of",
@@ -116,9 +117,14 @@ async def parked(
         found.extend(
             Parked(workflow_id=workflow_id, run_id=run_id, workflow_type=info.type.name, step=one)
             for one in steps
-            if (system is None or one.system == system) and (step is None or step in (one.activity, one.step))
+            if is_meant(one, system, step)
         )
     return sorted(found, key=lambda one: one.step.since)
+
+
+def is_meant(parked: ParkedStep, system: str | None, step: str | None) -> bool:
+    """Whether a parked step is of a system, and of an activity or with an id, where these are given."""
+    return (system is None or parked.system == system) and (step is None or step in (parked.activity, parked.step))
 
 
 async def parked_in_memo(client: Client, workflow_id: str, memo: Mapping[str, Any]) -> list[ParkedStep]:

@@ -156,8 +156,7 @@ class Carrier:
                 if isinstance(after, Settled):
                     return after.result
                 input = self._again(input, call, after)
-                if not flow.enter(command, call.activity):
-                    await flow.turn(command, call.activity)
+                await flow.entered(command, call.activity)
                 activity = self._send_prepared(flow, command, input, call)
                 continue
             if flow.exceeded is not None:

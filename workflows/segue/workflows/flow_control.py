@@ -174,6 +174,15 @@ class FlowControl:
                 self.left(command)  # it had its turn already, and another takes it
             raise
 
+    async def entered(self, command: Command, name: str | None = None) -> None:
+        """Return as soon as a command may be sent, now or when its turn has come, and count it as open.
+
+        Raises:
+            Terminal: The history cannot hold it.
+        """
+        if not self.enter(command, name):
+            await self.turn(command, name)
+
     def pauses_changed(self) -> None:
         """Let those go on that no pause holds any longer, each in its place among those that wait."""
         for command, paused in self._paused.items():

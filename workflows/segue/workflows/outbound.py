@@ -133,8 +133,7 @@ class Outbound(WorkflowOutboundInterceptor):
 async def _in_turn(flow: FlowControl, command: Command, name: str | None, sending: Coroutine[Any, Any, T]) -> T:
     """Send something when it is its turn. Whoever waits for its end counts it as closed, if it could be sent."""
     try:
-        if not flow.enter(command, name):
-            await flow.turn(command, name)
+        await flow.entered(command, name)
     except BaseException:
         sending.close()
         raise

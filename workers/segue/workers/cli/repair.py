@@ -267,7 +267,7 @@ async def _of_one(client: Client, workflow_id: str, system: str | None, step: st
     from temporalio.service import RPCError
 
     from segue.client._server import describe
-    from segue.client.repairs import Parked, parked_in_memo, parked_of
+    from segue.client.repairs import Parked, is_meant, parked_in_memo, parked_of
     from segue.workers.cli.executions import execution
 
     info = (await describe(client, workflow_id)).workflow_execution_info
@@ -284,7 +284,7 @@ async def _of_one(client: Client, workflow_id: str, system: str | None, step: st
     return [
         Parked(workflow_id=workflow_id, run_id=run.run_id, workflow_type=run.type, step=one)
         for one in found
-        if (system is None or one.system == system) and (step is None or step in (one.activity, one.step))
+        if is_meant(one, system, step)
     ]
 
 
