@@ -153,8 +153,8 @@ OUTCOMES: dict[type, Any] = {
 }
 
 
-# The plain worker is stopped in the middle of a run. Its core then may cancel a local activity that has just ended, which
-# the SDK warns of, and a warning that is raised in the SDK's own loop ends the worker.
+# The plain worker is stopped in the middle of a run. Its core then may cancel a local activity that has just ended,
+# which the SDK warns of, and a warning that is raised in the SDK's own loop ends the worker.
 @pytest.mark.filterwarnings("ignore:Cannot find activity to cancel:UserWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 2, 3])
