@@ -64,6 +64,16 @@ def test_a_newcomers_first_commands(development: Background, project: Path) -> N
     ]
 
 
+def test_a_system_is_paused_beside_it(development: Background, project: Path) -> None:
+    """`segue pause --system` looks for the system in the modules that it serves."""
+    assert run(project, "pause", "--system", "payments", "--reason", "maintenance") == Ended(
+        0, "Paused 0 runs\nStopped task queue 'payments'\n", ""
+    )
+    assert run(project, "resume", "--system", "payments") == Ended(
+        0, "Resumed 0 runs\nStarted task queue 'payments'\n", ""
+    )
+
+
 def test_it_ends_without_a_trace(development: Background, project: Path) -> None:
     """SIGINT ends worker and server, and exits 0; what the server knows is there at the next start."""
     children = processes(development.process.pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -96,6 +97,15 @@ def load(around: project.Project, given: Sequence[str], task_queue: str | None) 
     except DiscoveryError as error:
         raise Failure(str(error), Exit.USAGE, details=error.traceback) from error
     return found, around.task_queue_or(task_queue, modules) or found.task_queue
+
+
+def load_known(around: project.Project, given: Sequence[str]) -> Discovered:
+    """Return what the modules offer that are given, else those of the running `segue dev`, else the project's.
+
+    Raises:
+        Failure: There are none, or they cannot be loaded.
+    """
+    return load(dataclasses.replace(around, modules=around.modules_or(())), given, None)[0]
 
 
 async def _connected(connection: Connection) -> Client:
