@@ -122,6 +122,20 @@ async def large_page(page: str) -> int:
     return len(page)
 
 
+@press.activity
+async def frame(page: Page, border: str, width: float = 1.5, since: datetime = datetime(2026, 1, 1)) -> str:
+    return f"page {page.number} of {page.printed}, {border}, {width}, {since}"
+
+
+class Unknown:
+    """What no converter knows."""
+
+
+@press.activity
+async def bind(page: Page | int, by: Any = Unknown()) -> str:  # noqa: B008 - only that it cannot be sent matters
+    return f"{page} by {type(by).__name__}"
+
+
 @narrow.activity
 async def narrow_step(page: int, test: str) -> int:
     noted = seen[test]
@@ -271,16 +285,22 @@ class Versioned:
 
 
 @workflow.defn
+class Defaults:
+    """Leaves arguments out that have defaults."""
+
+    @workflow.run
+    async def run(self, batch: int | None, wide: int) -> tuple[list[str], list[str]]:
+        framed = await fan_out(frame, [Page(1), Page(2)] * wide, "thin", batch=batch)
+        return sorted(set(framed)), await fan_out(bind, [3, 4], batch=batch)
+
+
+@workflow.defn
 class Undeclared:
     """Fans out over an activity without a timeout."""
 
     @workflow.run
     async def run(self, pages: int, batch: int | None) -> list[str]:
         return await fan_out(undeclared, range(pages), batch=batch)
-
-
-class Unknown:
-    """What no converter knows."""
 
 
 @workflow.defn
@@ -314,6 +334,7 @@ class Refused:
             (double, ObjectRef(url="pages.jsonl", size_bytes=1), (), {}),
             (double, [1], (), {"batch": 1, "results_to": "../elsewhere"}),
             (double, range(1001), (), {"batch": 1, "results_to": "results"}),
+            (bind, [1, Page(1)], (), {}),
         ]
         told: list[str] = []
         for fn, items, args, options in calls:
@@ -324,5 +345,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared]
-ACTIVITIES: list[Callable[..., Any]] = [large_page, *PRESSES.values()]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, *PRESSES.values()]

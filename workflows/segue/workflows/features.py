@@ -46,6 +46,9 @@ class Feature(enum.IntEnum):
     DISTINCT_IDS = 0x5E61E011
     """No two of its steps have the same key, whoever gave them their ids, and a graph's have ids of their own."""
 
+    WEIGHED_FAN_OUTS = 0x5E61E031
+    """Its fan-outs send their arguments whole and as they were, and weigh what is sent and what comes back."""
+
     @property
     def patch(self) -> str:
         """Id of the patch that stands for it under another runner."""
@@ -59,6 +62,7 @@ _PATCHES: Final = {
     Feature.PARKED_STEPS: "segue.parked-steps",
     Feature.MEASURED_STEPS: "segue.measured-steps",
     Feature.DISTINCT_IDS: "segue.distinct-ids",
+    Feature.WEIGHED_FAN_OUTS: "segue.weighed-fan-outs",
 }
 
 

@@ -20,7 +20,7 @@ from temporalio.common import RawValue
 from segue.activities.batch import Earlier, Failure
 from segue.activities.batch.records import to_raw
 from segue.workflows.fanout.carriers import Batched, Decode, Single, decoder
-from segue.workflows.fanout.check import allowed_of, checked
+from segue.workflows.fanout.check import allowed_of, checked, completed
 from segue.workflows.fanout.chunks import Chunk, chunks
 from segue.workflows.fanout.errors import FanOutFailed, InvalidFanOut
 from segue.workflows.fanout.execution import Again, Carrier, Execution
@@ -29,6 +29,7 @@ from segue.workflows.fanout.results import FanOut
 from segue.workflows.fanout.shard import Sharded
 from segue.workflows.fanout.shown import show
 from segue.workflows.fanout.stored import LINE_BATCHES, Source
+from segue.workflows.features import Feature, has
 
 if TYPE_CHECKING:
     from segue.activities.objects import ObjectRef
@@ -160,6 +161,9 @@ async def fan_out(
         FanOutFailed: More items failed than may. The cause is the first error, where items are activities of their own.
     """
     call = checked(fn, items, args, concurrency, batch, tolerate, results_to, options)
+    weighs = has(Feature.WEIGHED_FAN_OUTS)
+    if weighs and call.batch is None and isinstance(items, Sequence):
+        args = completed(call.activity, fn, items, args)
     common = to_raw(pydantic_core.to_json(args))
     source: Source | None = None
     if not isinstance(items, Sequence):
