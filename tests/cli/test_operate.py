@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import json
 import socket
+import time
 import uuid
 from pathlib import Path
 
@@ -154,6 +155,26 @@ def test_an_update_without_a_worker(segue: Segue) -> None:
         "Error: No answer to update 'rename' in 500ms: does a worker serve this workflow? "
         "A longer --timeout waits longer\n",
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["update", "ID", "rename", "--input", '"lemon"'],
+        ["approve", "ID"],
+        ["repair", "ID", "hold-1", "--retry"],
+        ["repair", "ID", "hold-1", "--retry", "--dry-run"],
+        ["query", "ID", "read"],
+    ],
+    ids=["update", "approve", "repair", "repair --dry-run", "query"],
+)
+def test_an_answer_that_is_not_waited_for(segue: Segue, start: Start, address: str, command: list[str]) -> None:
+    """Ctrl-C while no worker answers is an interruption, with exit code 130, and no time-out."""
+    workflow_id = f"test-{uuid.uuid4()}"
+    assert segue("run", "shop:Wait", "--task-queue", "deserted", "--id", workflow_id).code == 0
+    waits = start(*[workflow_id if part == "ID" else part for part in command], address=address)
+    time.sleep(3)  # it is not seen from outside that a command waits
+    assert (waits.end(), waits.said()) == (130, "\n")
 
 
 def test_cancel(segue: Segue, waiting: str) -> None:
