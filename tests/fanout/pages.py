@@ -127,6 +127,14 @@ async def frame(page: Page, border: str, width: float = 1.5, since: datetime = d
     return f"page {page.number} of {page.printed}, {border}, {width}, {since}"
 
 
+@press.activity
+async def stamp(page: Page, marks: list[str], test: str) -> tuple[int, list[str]]:
+    """Every page fails once."""
+    if note(test, page.number) == 1:
+        raise ValueError("paper jam")
+    return page.number, marks
+
+
 class Unknown:
     """What no converter knows."""
 
@@ -285,6 +293,22 @@ class Versioned:
 
 
 @workflow.defn
+class Altered:
+    """Alters its items, and what goes with them, as soon as it has called fan_out."""
+
+    @workflow.run
+    async def run(self, test: str, batch: int | None) -> list[tuple[int, list[str]]]:
+        pages, marks = [Page(number) for number in range(6)], ["draft"]
+        spreading = asyncio.create_task(fan_out(stamp, pages, marks, test, batch=batch, concurrency=2))
+        await asyncio.sleep(0)
+        for page in pages:
+            page.number += 100
+        pages.clear()
+        marks.append("final")
+        return await spreading
+
+
+@workflow.defn
 class Defaults:
     """Leaves arguments out that have defaults."""
 
@@ -345,5 +369,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults]
-ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, *PRESSES.values()]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp, *PRESSES.values()]
