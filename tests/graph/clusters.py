@@ -26,12 +26,12 @@ released: set[str] = set()
 
 
 @fleet.activity
-async def charge(cents: int) -> list[str]:
+async def bill_cents(cents: int) -> list[str]:
     return [activity.info().activity_id, idempotency_key()]
 
 
 @fleet.activity
-async def boot(name: str) -> str:
+async def raise_cluster(name: str) -> str:
     """Put a cluster up. `bad` fails, `slow` beats until it is cancelled, and `deaf` comes up although it was.
 
     `held` waits until the test lets it go.
@@ -52,25 +52,25 @@ async def boot(name: str) -> str:
 
 
 @fleet.activity
-async def use(clusters: Any) -> Any:
+async def use_clusters(clusters: Any) -> Any:
     return clusters
 
 
 @fleet.activity
-async def drop(cluster: str) -> None:
+async def drop_one_cluster(cluster: str) -> None:
     effects[activity.info().workflow_id or ""].append(f"drop {cluster}")
 
 
 @fleet.activity
-async def drop_all(clusters: list[str], told: Outcome[list[str]]) -> None:
+async def drop_whole_fleet(clusters: list[str], told: Outcome[list[str]]) -> None:
     run = activity.info().workflow_id or ""
     effects[run].append(f"drop {', '.join(clusters)}; {told.state}: {told.result}: {told.error}")
 
 
 async def graph_of_charges() -> list[list[str]]:
     graph = Graph()
-    one = graph.step(charge, 100)
-    two = graph.step(charge, 200, after=one)
+    one = graph.step(bill_cents, 100)
+    two = graph.step(bill_cents, 200, after=one)
     result = await graph.run()
     return [result[one], result[two]]
 
@@ -82,7 +82,7 @@ class Alike:
     @workflow.run
     async def run(self, case: Literal["before", "beside", "after", "given"]) -> list[list[str]]:
         async def plain(cents: int, given: str | None = None) -> list[str]:
-            return await workflow.execute_activity(charge, cents, activity_id=given)
+            return await workflow.execute_activity(bill_cents, cents, activity_id=given)
 
         match case:
             case "before":
@@ -94,9 +94,9 @@ class Alike:
                 several, one, two = await asyncio.gather(graph_of_charges(), plain(1), plain(2))
                 return [*several, one, two]
             case "given":
-                given = [await plain(1), await plain(2, "charge-1"), await plain(3, "charge-1")]
-                local = await workflow.execute_local_activity(charge, 4, activity_id="charge-1")
-                return [*given, local, await plain(5, "charge-3"), await plain(6), await plain(7)]
+                given = [await plain(1), await plain(2, "bill_cents-1"), await plain(3, "bill_cents-1")]
+                local = await workflow.execute_local_activity(bill_cents, 4, activity_id="bill_cents-1")
+                return [*given, local, await plain(5, "bill_cents-3"), await plain(6), await plain(7)]
 
 
 @workflow.defn
@@ -108,10 +108,10 @@ class AlikeTwice:
 
     @workflow.run
     async def run(self) -> list[list[str]]:
-        charged = [await workflow.execute_activity(charge, cents) for cents in (1, 2)]
+        charged = [await workflow.execute_activity(bill_cents, cents) for cents in (1, 2)]
         charged += await graph_of_charges()
         await workflow.wait_condition(lambda: self.goes_on)
-        charged.append(await workflow.execute_activity(charge, 3))
+        charged.append(await workflow.execute_activity(bill_cents, 3))
         return [*charged, *await graph_of_charges()]
 
     @workflow.signal
@@ -126,9 +126,9 @@ class Cluster:
     @workflow.run
     async def run(self, name: str) -> None:
         graph = Graph()
-        cluster = graph.step(boot, name)
-        graph.step(use, cluster)
-        graph.step(drop, cluster, teardown_of=cluster)
+        cluster = graph.step(raise_cluster, name)
+        graph.step(use_clusters, cluster)
+        graph.step(drop_one_cluster, cluster, teardown_of=cluster)
         await graph.run()
 
 
@@ -139,9 +139,9 @@ class Fleet:
     @workflow.run
     async def run(self, names: list[str], concurrency: int) -> dict[str, str]:
         graph = Graph()
-        clusters = graph.map(boot, names, concurrency=concurrency)
-        graph.step(use, clusters)
-        graph.step(drop_all, clusters, clusters.outcome, teardown_of=clusters)
+        clusters = graph.map(raise_cluster, names, concurrency=concurrency)
+        graph.step(use_clusters, clusters)
+        graph.step(drop_whole_fleet, clusters, clusters.outcome, teardown_of=clusters)
         return {**(await graph.run(raise_on_failure=False)).states}
 
 
@@ -158,11 +158,11 @@ class LetPass:
     @workflow.run
     async def run(self) -> Told:
         graph = Graph()
-        one = graph.step(use, 1, activity_id="one")
-        inside = graph.step(use, {"one": one}, name="inside")
-        again = graph.step(use, 2, activity_id="one", after=one, name="again")
+        one = graph.step(use_clusters, 1, activity_id="one")
+        inside = graph.step(use_clusters, {"one": one}, name="inside")
+        again = graph.step(use_clusters, 2, activity_id="one", after=one, name="again")
         named: Any = "all_done"
-        graph.step(use, 3, when=named, after=[inside, again], name="named")
+        graph.step(use_clusters, 3, when=named, after=[inside, again], name="named")
         try:
             return Told({**(await graph.run()).states})
         except InvalidGraph as error:
@@ -170,4 +170,4 @@ class LetPass:
 
 
 WORKFLOWS: list[type] = [Alike, AlikeTwice, Cluster, Fleet, LetPass]
-ACTIVITIES: list[Callable[..., Any]] = [charge, boot, use, drop, drop_all]
+ACTIVITIES: list[Callable[..., Any]] = [bill_cents, raise_cluster, use_clusters, drop_one_cluster, drop_whole_fleet]

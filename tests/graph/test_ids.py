@@ -26,10 +26,21 @@ def worker(client: Client, queue: str) -> Worker:
 @pytest.mark.parametrize(
     ("case", "ids"),
     [
-        ("before", ["charge-1", "charge-2", "charge", "charge-2-2"]),
-        ("beside", ["charge-1", "charge-2", "charge", "charge-2-2"]),
-        ("after", ["charge", "charge-2", "charge-1", "charge-3"]),
-        ("given", ["charge-1", "charge-1", "charge-1", "charge-1", "charge-3", "charge-2", "charge-4"]),
+        ("before", ["bill_cents-1", "bill_cents-2", "bill_cents", "bill_cents-2-2"]),
+        ("beside", ["bill_cents-1", "bill_cents-2", "bill_cents", "bill_cents-2-2"]),
+        ("after", ["bill_cents", "bill_cents-2", "bill_cents-1", "bill_cents-3"]),
+        (
+            "given",
+            [
+                "bill_cents-1",
+                "bill_cents-1",
+                "bill_cents-1",
+                "bill_cents-1",
+                "bill_cents-3",
+                "bill_cents-2",
+                "bill_cents-4",
+            ],
+        ),
     ],
 )
 async def test_no_two_steps_share_a_key(client: Client, case: Any, ids: list[str]) -> None:
@@ -53,7 +64,10 @@ async def test_the_shown_ids_are_those_of_the_activities(client: Client) -> None
         await handle.result()
         [graph] = await handle.query("segue_graph")
 
-    assert {step["name"]: step["id"] for step in graph} == {"charge": "charge", "charge-2": "charge-2-2"}
+    assert {step["name"]: step["id"] for step in graph} == {
+        "bill_cents": "bill_cents",
+        "bill_cents-2": "bill_cents-2-2",
+    }
 
 
 async def test_a_run_goes_on_as_it_began(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,13 +87,13 @@ async def test_a_run_goes_on_as_it_began(client: Client, monkeypatch: pytest.Mon
         steps = await handle.result()
 
     assert [id for id, _ in steps] == [
-        "charge-1",
-        "charge-2",
-        "charge",
-        "charge-2",
-        "charge-3",
-        "charge-3",
-        "charge-2-2",
+        "bill_cents-1",
+        "bill_cents-2",
+        "bill_cents",
+        "bill_cents-2",
+        "bill_cents-3",
+        "bill_cents-3",
+        "bill_cents-2-2",
     ]
     history = await handle.fetch_history()
     assert await replay([history], WORKFLOWS, SeguePlugin(settings=Settings())) == 1

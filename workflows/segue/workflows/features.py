@@ -46,6 +46,9 @@ class Feature(enum.IntEnum):
     DISTINCT_IDS = 0x5E61E011
     """No two of its steps have the same key, whoever gave them their ids, and a graph's have ids of their own."""
 
+    WHOLE_TEARDOWNS = 0x5E61E012
+    """Its graphs tear down all that came up, also of a setup that ended with the cancellation, or failed halfway."""
+
     WEIGHED_FAN_OUTS = 0x5E61E031
     """Its fan-outs send their arguments whole and as they were, and weigh what is sent and what comes back."""
 
@@ -62,6 +65,7 @@ _PATCHES: Final = {
     Feature.PARKED_STEPS: "segue.parked-steps",
     Feature.MEASURED_STEPS: "segue.measured-steps",
     Feature.DISTINCT_IDS: "segue.distinct-ids",
+    Feature.WHOLE_TEARDOWNS: "segue.whole-teardowns",
     Feature.WEIGHED_FAN_OUTS: "segue.weighed-fan-outs",
 }
 
