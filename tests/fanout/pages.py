@@ -128,6 +128,14 @@ async def frame(page: Page, border: str, width: float = 1.5, since: datetime = d
 
 
 @press.activity
+async def weigh(page: int, text: str, test: str) -> int:
+    """Every tenth page fails once."""
+    if note(test, page) == 1 and page % 10 == 3:
+        raise ValueError("paper jam")
+    return page + len(text)
+
+
+@press.activity
 async def stamp(page: Page, marks: list[str], test: str) -> tuple[int, list[str]]:
     """Every page fails once."""
     if note(test, page.number) == 1:
@@ -309,6 +317,15 @@ class Altered:
 
 
 @workflow.defn
+class Heavy:
+    """Sends a large text with every item."""
+
+    @workflow.run
+    async def run(self, test: str, pages: int, size: int, batch: int | None) -> list[int]:
+        return await fan_out(weigh, range(pages), "x" * size, test, batch=batch, concurrency=10)
+
+
+@workflow.defn
 class Defaults:
     """Leaves arguments out that have defaults."""
 
@@ -359,6 +376,8 @@ class Refused:
             (double, [1], (), {"batch": 1, "results_to": "../elsewhere"}),
             (double, range(1001), (), {"batch": 1, "results_to": "results"}),
             (bind, [1, Page(1)], (), {}),
+            (hold, range(30), ("x" * 1_000_000,), {"batch": 1, "results_to": "results"}),
+            (hold, range(13_000), ("x" * 1_000_000,), {}),
         ]
         told: list[str] = []
         for fn, items, args, options in calls:
@@ -369,5 +388,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered]
-ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp, *PRESSES.values()]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered, Heavy]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp, weigh, *PRESSES.values()]

@@ -25,6 +25,7 @@ from tests.fanout.pages import (
     Defaults,
     Edition,
     Ended,
+    Heavy,
     Print,
     Refused,
     Undeclared,
@@ -267,6 +268,33 @@ async def test_wide_fan_outs_spread_over_children(client: Client, test: str, sho
     }
 
 
+@pytest.mark.parametrize("batch", [None, 1])
+async def test_large_arguments_spread_over_children(
+    client: Client, test: str, monkeypatch: pytest.MonkeyPatch, batch: int | None
+) -> None:
+    """What goes with every item counts as often: children send it, and continue as new before they hold too much."""
+    for module in (sys.modules[fan_out.__module__], shard):
+        monkeypatch.setattr(module, "SENT_BYTES", 1_000_000)
+    async with worker(client, test):
+        handle = await client.start_workflow(Heavy.run, args=[test, 30, 70_000, batch], id=test, task_queue=test)
+        ended = await handle.result()
+    children = [
+        one async for one in client.list_workflows(f"WorkflowType = 'segue.FanOut' AND WorkflowId STARTS_WITH '{test}'")
+    ]
+    sizes = [
+        event.workflow_task_started_event_attributes.history_size_bytes
+        for one in children
+        for event in (await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()).events
+        if event.HasField("workflow_task_started_event_attributes")
+    ]
+
+    assert ended == [number + 70_000 for number in range(30)]
+    assert seen[test].runs == {number: 2 if number % 10 == 3 else 1 for number in range(30)}
+    assert await started(handle) == {"segue.FanOut": 1}
+    assert len(children) == (2 if batch is None else 3)
+    assert 1_000_000 < max(sizes) < 1_300_000
+
+
 async def test_single_items_spread_over_children_too(client: Client, test: str) -> None:
     """More than a thousand items that are activities of their own go to children, 500 each."""
     async with worker(client, test):
@@ -423,6 +451,12 @@ async def test_what_cannot_run_is_refused_before_anything_starts(client: Client,
         "fan_out of 'bind': argument 2 'by' is left out, and its default cannot be sent: the value is a "
         "tests.fanout.pages.Unknown, which has no JSON form. Temporal goes by type hints only when all parameters are "
         "given: give it, or give batch=",
+        "fan_out of 'fanout_hold': the arguments beside the item are 1,000,004 bytes and go with each of 30 batches, "
+        "and a run's history has room for about 25,165,824 of them and of items, beside the results: make batch "
+        "larger, or store them as an object and pass a reference to it",
+        "fan_out of 'fanout_hold': the arguments beside the item are 1,000,004 bytes and go with each of 26 child "
+        "workflows, and a run's history has room for about 25,165,824 of them and of items, beside the results: store "
+        "them as an object and pass a reference to it",
     ]
     assert await started(handle) == {}
 

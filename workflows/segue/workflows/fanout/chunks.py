@@ -12,14 +12,15 @@ import pydantic_core
 from segue.activities import faithful
 from segue.activities.batch import Earlier, Slice
 from segue.workflows.fanout.errors import InvalidFanOut
+from segue.workflows.fanout.job import CALL_BYTES
 
-__all__ = ["ITEM_BYTES", "TOLD", "Chunk", "Kept", "chunks", "encode"]
+__all__ = ["ITEM_BYTES", "TOLD_BYTES", "Chunk", "Kept", "chunks", "encode", "told_at_once"]
 
 ITEM_BYTES: Final = 1_900_000
 """Most bytes of one item: a call carries 2 MiB."""
 
-TOLD: Final = 5_000
-"""Most items of which a call tells the attempts so far, which takes about as much room as a small item."""
+TOLD_BYTES: Final = 80
+"""What is told of the attempts so far of one item, at most: about as much as a small item."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -72,17 +73,31 @@ def chunks(
     count: int,
     size_bytes: int,
     earlier: Sequence[Earlier] = (),
+    beside: int = 0,
 ) -> Iterator[Chunk]:
     """Yield items put together, in their order.
+
+    Args:
+        value_of: Returns an item.
+        indices: Which.
+        count: How many go together, at most.
+        size_bytes: And how many bytes of JSON.
+        earlier: For items that do not stand side by side or were tried before, an entry each.
+        beside: Bytes of the further arguments, which go along.
 
     Raises:
         InvalidFanOut: An item is too large to be sent at all, or has no JSON form.
     """
     if earlier:
-        count = min(count, TOLD)
+        count = min(count, told_at_once(beside))
     for start in range(0, len(indices), count):
         part = indices[start : start + count]
         yield from _fitting([value_of(index) for index in part], part, size_bytes, earlier[start : start + count])
+
+
+def told_at_once(beside: int) -> int:
+    """Return of how many items one call tells the attempts so far, at most, with so many bytes of further arguments."""
+    return max(1, (CALL_BYTES - beside) // 5 // TOLD_BYTES)
 
 
 def _fitting(values: list[Any], indices: Sequence[int], size_bytes: int, earlier: Sequence[Earlier]) -> Iterator[Chunk]:

@@ -63,9 +63,12 @@ class Execution:
         allowed: How many items may fail; None for any number.
         progress: Where to show how far it has come.
         full: Whether no further chunk may be started in this run.
+        beside: Bytes that go with each chunk beside its own.
+        most: How many bytes may be sent in this run, whereupon no further chunk is started; None for any number.
 
     Attributes:
         done: How many items completed.
+        sent: How many bytes were sent.
         results: What they returned, if it was sent back.
         failures: The items that failed.
         stored: Where results are that were written.
@@ -81,11 +84,14 @@ class Execution:
         allowed: int | None,
         progress: Progress,
         full: Callable[[], bool] = lambda: False,
+        beside: int = 0,
+        most: int | None = None,
     ) -> None:
         self.results: dict[int, Any] = {}
         self.failures: dict[int, Failure] = {}
         self.stored: list[dict[str, Any]] = []
         self.done = 0
+        self.sent = 0
         self.first_error: BaseException | None = None
         self._carrier = carrier
         self._chunks = chunks
@@ -93,6 +99,8 @@ class Execution:
         self._allowed = allowed
         self._progress = progress
         self._full = full
+        self._beside = beside
+        self._most = most
         self._open: dict[asyncio.Future[Any], Chunk] = {}
         self._ended: deque[asyncio.Future[Any]] = deque()
         self._again: deque[Chunk] = deque()
@@ -111,6 +119,10 @@ class Execution:
         """Whether more items failed than may."""
         return self._allowed is not None and len(self.failures) > self._allowed
 
+    @property
+    def _spent(self) -> bool:
+        return self._most is not None and self.sent > self._most
+
     async def run(self) -> None:
         """Run until every item is done, more have failed than may, or the run is full.
 
@@ -119,7 +131,7 @@ class Execution:
         try:
             while not self.exceeded:
                 self._fill()
-                if not self._open and (self._timer is None or self._full()):
+                if not self._open and (self._timer is None or self._full() or self._spent):
                     break
                 await self._change()
         except (Exception, asyncio.CancelledError):
@@ -155,12 +167,13 @@ class Execution:
         if self._full():
             return
         self._ripen()
-        while len(self._open) < self._carrier.at_once:
+        while len(self._open) < self._carrier.at_once and not self._spent:
             chunk = self._again.popleft() if self._again else next(self._chunks, None)
             if chunk is None:
                 return
             handle = self._carrier.start(chunk, len(self.failures))
             self._open[handle] = chunk
+            self.sent += len(chunk.data) + self._beside
             handle.add_done_callback(self._end_of)
 
     def _ripen(self) -> None:

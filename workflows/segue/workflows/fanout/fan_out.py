@@ -27,7 +27,7 @@ from segue.workflows.fanout.check import allowed_of, checked, completed
 from segue.workflows.fanout.chunks import Chunk, Kept, chunks
 from segue.workflows.fanout.errors import FanOutFailed, InvalidFanOut
 from segue.workflows.fanout.execution import Again, Carrier, Execution
-from segue.workflows.fanout.job import BATCH_BYTES, Batch, ItemOptions, Job
+from segue.workflows.fanout.job import BATCH_BYTES, SENT_BYTES, Batch, ItemOptions, Job, beside
 from segue.workflows.fanout.results import FanOut
 from segue.workflows.fanout.shard import Sharded
 from segue.workflows.fanout.shown import show
@@ -169,27 +169,39 @@ async def fan_out(
     if weighs and call.batch is None and isinstance(items, Sequence):
         args = completed(call.activity, fn, items, args)
     common = to_raw(pydantic_core.to_json(args))
+    size = len(common.payload.data) if weighs else 0
+    batch = beside(call.batch, size) if call.batch is not None and isinstance(items, Sequence) else call.batch
     source: Source | None = None
     if not isinstance(items, Sequence):
-        source = await Source.of(call.activity, items, call.batch or Batch(), options.get("task_queue"))
+        source = await Source.of(call.activity, items, batch or Batch(), options.get("task_queue"))
+        _check_size(call.activity, 0, size, source.batches, "batches")
     total = len(items) if isinstance(items, Sequence) else source.count if source is not None else 0
     allowed = allowed_of(call.activity, tolerate, total)
     progress = show(call.activity, total)
-    job = Job.of(call.activity, progress.name, concurrency, call.batch, allowed, options)
+    job = Job.of(call.activity, progress.name, concurrency, batch, allowed, options)
     decode = decoder(call.result)
     if source is not None:
-        way = _Way(Batched(job, common, decode, _folder(results_to, job)), source.chunks(), source.again())
+        way = _Way(Batched(job, common, decode, _folder(results_to, job)), source.chunks(), source.again(size))
     else:
         assert isinstance(items, Sequence)
         single = functools.partial(_kept_single if weighs else _single, job, fn, items, args)
-        way = _carried(items, single, job, common, decode, results_to)
+        way = _carried(items, single, job, common, size, decode, results_to)
     # What only the calling run can do stays there; flow control sees to it that its history is not overrun.
     shared = way.kept is not None and isinstance(way.carrier, Batched) and results_to is None
     full = _is_long if shared else lambda: False
-    execution = Execution(way.carrier, way.first, way.again, allowed=allowed, progress=progress, full=full)
+    execution = Execution(
+        way.carrier,
+        way.first,
+        way.again,
+        allowed=allowed,
+        progress=progress,
+        full=full,
+        beside=size,
+        most=SENT_BYTES if shared and weighs else None,
+    )
     await execution.run()
     if way.kept is not None and not execution.exceeded and (left := execution.unfinished()):
-        execution = await _handed_over(way.kept, total, job, common, decode, execution, left)
+        execution = await _handed_over(way.kept, total, job, common, size, decode, execution, left)
     failures = [execution.failures[index] for index in sorted(execution.failures)]
     if execution.exceeded:
         raise FanOutFailed(job.id, failures, execution.done, total, allowed) from execution.first_error
@@ -221,27 +233,56 @@ def _carried(
     single: Callable[[], Single],
     job: Job,
     common: RawValue,
+    size: int,
     decode: Decode,
     results_to: str | None,
 ) -> _Way:
-    """Return how items travel; `single` is for those that are activities of their own in this run."""
-    packed = _packed(items, job.batch)
+    """Return how items travel.
+
+    Args:
+        items: The items.
+        single: Returns what carries those that are activities of their own in this run.
+        job: What is done.
+        common: Further arguments, as a JSON array.
+        size: How many bytes these are.
+        decode: Makes of results in plain JSON what the function returned.
+        results_to: Where results are written to.
+
+    Raises:
+        InvalidFanOut: They are too large, or too many.
+    """
+    packed = _packed(job, items, size)
+    held = sum(len(chunk.data) for chunk in packed)
     activities = len(items) if job.batch is None else len(packed)
-    if job.batch is None and activities <= _HERE:
+    here = activities <= _HERE and held + activities * size <= SENT_BYTES
+    if job.batch is None and here:
         return _Way(single(), (Chunk((index,), b"") for index in range(len(items))), _one_by_one)
-    if job.batch is not None and (activities <= _HERE or results_to is not None):
+    if job.batch is not None and (here or results_to is not None):
         if activities > LINE_BATCHES:
             raise InvalidFanOut(
                 f"fan_out of {job.activity!r}: the {len(items):,} items fall into {activities:,} batches, and at most "
                 f"{LINE_BATCHES:,} write their results: make batch larger"
             )
+        _check_size(job.activity, held, size, activities, "batches")
         batched = Batched(job, common, decode, _folder(results_to, job))
         kept = Kept(packed)
-        return _Way(batched, iter(packed), _again(kept, job.batch), kept)
-    shards = _shards(len(items), activities)
+        return _Way(batched, iter(packed), _again(kept, job.batch, size), kept)
+    shards = _shards(len(items), activities, size)
     spread = list(chunks(items.__getitem__, range(len(items)), shards.count, shards.size_bytes))
+    _check_size(job.activity, held, size, len(spread), "child workflows")
     kept = Kept(spread)
-    return _Way(Sharded(job, len(spread), common, decode), iter(spread), _again(kept, shards), kept)
+    return _Way(Sharded(job, len(spread), common, decode), iter(spread), _again(kept, shards, size), kept)
+
+
+def _check_size(activity: str, held: int, size: int, calls: int, called: str) -> None:
+    """Refuse arguments that a history does not hold as often as they are sent."""
+    if held + calls * size > SENT_BYTES:
+        larger = "make batch larger, or " if called == "batches" else ""
+        raise InvalidFanOut(
+            f"fan_out of {activity!r}: the arguments beside the item are {size:,} bytes and go with each of {calls:,} "
+            f"{called}, and a run's history has room for about {SENT_BYTES:,} of them and of items, beside the "
+            f"results: {larger}store them as an object and pass a reference to it"
+        )
 
 
 def _kept_single(job: Job, fn: Any, items: Sequence[Any], args: Sequence[Any]) -> Single:
@@ -282,13 +323,13 @@ def _stored(execution: Execution, total: int, failures: list[Failure]) -> Stored
     return StoredResults(parts, total, execution.done, failures)
 
 
-def _packed(items: Sequence[Any], batch: Batch | None) -> list[Chunk]:
+def _packed(job: Job, items: Sequence[Any], size: int) -> list[Chunk]:
     """Return the items in batches, also where each is an activity: what cannot be sent is refused.
 
     Raises:
         InvalidFanOut: An item, or all of them together, is too large.
     """
-    unit = batch or Batch(1000, BATCH_BYTES)
+    unit = job.batch or beside(Batch(1000, BATCH_BYTES), size)
     packed = list(chunks(items.__getitem__, range(len(items)), unit.count, unit.size_bytes))
     total = sum(len(chunk.data) for chunk in packed)
     if total > _TOTAL_BYTES:
@@ -299,10 +340,10 @@ def _packed(items: Sequence[Any], batch: Batch | None) -> list[Chunk]:
     return packed
 
 
-def _shards(items: int, activities: int) -> Batch:
+def _shards(items: int, activities: int, size: int) -> Batch:
     """Return how many items a child does."""
     each = max(_A_CHILD, -(-activities // _CHILDREN))
-    return Batch(min(max(1, each * items // activities), _ITEMS_A_CHILD), _CHILD_BYTES)
+    return beside(Batch(min(max(1, each * items // activities), _ITEMS_A_CHILD), _CHILD_BYTES), size)
 
 
 def _is_long() -> bool:
@@ -314,22 +355,23 @@ async def _handed_over(
     total: int,
     job: Job,
     common: RawValue,
+    size: int,
     decode: Decode,
     before: Execution,
     left: list[tuple[Earlier, float]],
 ) -> Execution:
     """Have children go on with items that keep being tried again, and return the whole of it."""
-    shards = _shards(total, total)
+    shards = _shards(total, total, size)
     carrier = Sharded(job, -(-len(left) // shards.count), common, decode)
-    execution = before.continued(carrier, _again(kept, shards))
+    execution = before.continued(carrier, _again(kept, shards, size))
     for item, due in left:
         execution.wait_for(item, due)
     await execution.run()
     return execution
 
 
-def _again(kept: Kept, unit: Batch) -> Again:
-    return lambda left, earlier: chunks(kept.__getitem__, left, unit.count, unit.size_bytes, earlier)
+def _again(kept: Kept, unit: Batch, size: int) -> Again:
+    return lambda left, earlier: chunks(kept.__getitem__, left, unit.count, unit.size_bytes, earlier, size)
 
 
 def _one_by_one(left: Sequence[int], earlier: Sequence[Earlier]) -> Iterator[Chunk]:

@@ -10,10 +10,16 @@ from temporalio.common import RetryPolicy
 
 from segue.activities.batch.records import Retries
 
-__all__ = ["BATCH_BYTES", "Batch", "ItemOptions", "Job"]
+__all__ = ["BATCH_BYTES", "CALL_BYTES", "SENT_BYTES", "Batch", "ItemOptions", "Job", "beside"]
 
 BATCH_BYTES: Final = 1024 * 1024
 """Most bytes of items in one batch, unless it says otherwise."""
+
+CALL_BYTES: Final = 2_000_000
+"""Most bytes of all that one call carries, with room to spare for what goes along: the server takes 2 MiB."""
+
+SENT_BYTES: Final = 24 * 1024 * 1024
+"""Most bytes of items and further arguments that one run sends: the server ends it at 50 MB, with the results."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +35,13 @@ class Batch:
     count: int = 100
     size_bytes: int = BATCH_BYTES
     concurrency: int = 10
+
+
+def beside(unit: Batch, size_bytes: int) -> Batch:
+    """Return how items are put together where further arguments of so many bytes go along in the same call."""
+    # A fifth of the room is for what is told of each item's attempts so far, see `chunks`.
+    room = (CALL_BYTES - size_bytes) * 4 // 5
+    return dataclasses.replace(unit, size_bytes=max(1, min(unit.size_bytes, room)))
 
 
 class ItemOptions(TypedDict, total=False):

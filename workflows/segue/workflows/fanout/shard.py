@@ -20,10 +20,11 @@ from segue.activities.batch import Earlier, Report, Retry
 from segue.activities.batch.records import from_raw, report_json, report_of, to_raw
 from segue.activities.idempotency import Step, acting_for
 from segue.workflows.fanout.carriers import Batched, Decode, Single
-from segue.workflows.fanout.chunks import Chunk, chunks
+from segue.workflows.fanout.chunks import TOLD_BYTES, Chunk, chunks
 from segue.workflows.fanout.execution import Execution, failure_of
-from segue.workflows.fanout.job import Job
+from segue.workflows.fanout.job import CALL_BYTES, SENT_BYTES, Job
 from segue.workflows.fanout.shown import show
+from segue.workflows.features import Feature, has
 
 __all__ = ["SHARD_WORKFLOW", "FanOutShard", "Part", "PinnedFanOutShard", "Sharded"]
 
@@ -35,7 +36,6 @@ _EVENTS_A_STEP: Final = 4
 # What a child takes along when it continues as new, and what it returns, has to fit into one call.
 _CARRIED_BYTES: Final = 1_400_000
 _FAILURE_BYTES: Final = 750
-_EARLIER_BYTES: Final = 80
 _CHILDREN: Final = 3
 
 
@@ -75,13 +75,15 @@ class FanOutShard:
         value_of = dict(zip(indices, values, strict=True)).__getitem__
         progress = show(job.id, part.count + len(before.done) + len(before.failures))
         single = job.batch is None
+        weighs = has(Feature.WEIGHED_FAN_OUTS)
+        beside = len(common.payload.data) if weighs else 0
         inner = Single(job, job.activity, value_of, from_raw(common)) if single else Batched(job, common, list)
         carrier = _Counted(job, inner)
 
         def again(left: Sequence[int], earlier: Sequence[Earlier]) -> Iterator[Chunk]:
             if job.batch is None:
                 return (Chunk((item.index,), b"", (item,)) for item in earlier)
-            return chunks(value_of, left, job.batch.count, job.batch.size_bytes, earlier)
+            return chunks(value_of, left, job.batch.count, job.batch.size_bytes, earlier, beside)
 
         def full() -> bool:
             length = workflow.info().get_current_history_length() + _EVENTS_A_STEP * execution.open
@@ -95,6 +97,9 @@ class FanOutShard:
             allowed=job.allowed,
             progress=progress,
             full=full,
+            # What is an activity of its own is not weighed one by one.
+            beside=beside + (len(items.payload.data) // part.count if single else 0),
+            most=SENT_BYTES if weighs else None,
         )
         execution.results.update(zip(before.done, before.results, strict=True))
         execution.done = len(before.done)
@@ -103,7 +108,8 @@ class FanOutShard:
             execution.wait_for(item, due)
         carrier.received = len(done.payload.data)
         await execution.run()
-        return _ended(job, part, common, execution, value_of, carrier.received)
+        most = min(_CARRIED_BYTES, CALL_BYTES - beside)
+        return _ended(job, part, common, execution, value_of, carrier.received, most)
 
 
 @workflow.defn(name=SHARD_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
@@ -125,13 +131,15 @@ def _first(job: Job, value_of: Any, indices: Sequence[int]) -> Iterator[Chunk]:
     return chunks(value_of, indices, job.batch.count, job.batch.size_bytes)
 
 
-def _ended(job: Job, part: Part, common: RawValue, execution: Execution, value_of: Any, size: int) -> RawValue:
+def _ended(
+    job: Job, part: Part, common: RawValue, execution: Execution, value_of: Any, size: int, most: int
+) -> RawValue:
     """Return the report, or continue as new if there is more to do and it can be taken along."""
     left = execution.unfinished()
     if left and not execution.exceeded:
         items = pydantic_core.to_json([value_of(item.index) for item, _ in left])
-        told = _FAILURE_BYTES * len(execution.failures) + _EARLIER_BYTES * len(left)
-        if len(items) + size + told <= _CARRIED_BYTES:
+        told = _FAILURE_BYTES * len(execution.failures) + TOLD_BYTES * len(left)
+        if len(items) + size + told <= most:
             rest = dataclasses.replace(
                 part,
                 count=len(left),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from temporalio import workflow
 
 from segue.activities.batch import LINES_ACTIVITY, Earlier, LinesRequest, Slice
-from segue.workflows.fanout.chunks import TOLD, Chunk
+from segue.workflows.fanout.chunks import Chunk, told_at_once
 from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.execution import Again
 from segue.workflows.fanout.job import Batch
@@ -36,12 +36,14 @@ class Source:
 
     Attributes:
         count: How many items there are.
+        batches: How many batches they fall into.
     """
 
     def __init__(self, lines: dict[str, Any]) -> None:
         self.count: int = lines["count"]
         self._lines = lines
         self._firsts: list[int] = lines["firsts"]
+        self.batches = len(self._firsts)
 
     @classmethod
     async def of(cls, name: str, ref: ObjectRef, batch: Batch, task_queue: str | None) -> Source:
@@ -59,34 +61,35 @@ class Source:
             summary=f"{name}: items of {ref.url}",
         )
         source = cls(lines)
-        if len(source._firsts) > LINE_BATCHES:
+        if source.batches > LINE_BATCHES:
             raise InvalidFanOut(
-                f"fan_out of {name!r}: the {source.count:,} items of {ref.url!r} fall into {len(source._firsts):,} "
+                f"fan_out of {name!r}: the {source.count:,} items of {ref.url!r} fall into {source.batches:,} "
                 f"batches, and at most {LINE_BATCHES:,} are run: make batch larger"
             )
         return source
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the items put together as they were counted."""
-        for part in range(len(self._firsts)):
+        for part in range(self.batches):
             yield Chunk(range(self._firsts[part], self._end(part)), b"[]", source=self._slice(part))
 
-    def again(self) -> Again:
-        """Return what puts items together that are to be sent again: those of one slice."""
+    def again(self, beside: int) -> Again:
+        """Return what puts items together that are to be sent again: those of one slice, beside further arguments."""
+        most = told_at_once(beside)
 
         def put_together(left: Sequence[int], earlier: Sequence[Earlier]) -> Iterator[Chunk]:
             parts: dict[int, list[Earlier]] = {}
             for item in earlier:
                 parts.setdefault(bisect.bisect_right(self._firsts, item.index) - 1, []).append(item)
             for part, items in parts.items():
-                for start in range(0, len(items), TOLD):
-                    some = tuple(items[start : start + TOLD])
+                for start in range(0, len(items), most):
+                    some = tuple(items[start : start + most])
                     yield Chunk([item.index for item in some], b"[]", some, self._slice(part))
 
         return put_together
 
     def _end(self, part: int) -> int:
-        return self._firsts[part + 1] if part + 1 < len(self._firsts) else self.count
+        return self._firsts[part + 1] if part + 1 < self.batches else self.count
 
     def _slice(self, part: int) -> Slice:
         offsets: list[int] = self._lines["offsets"]
