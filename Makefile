@@ -3,7 +3,7 @@
 # constraints.txt, and the second run starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench wheel-test constraints public-names clean
+.PHONY: help demo test chaos evals lint format bench wheel-test constraints public-names clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -50,6 +50,12 @@ bench: $(VENV)/.installed ## raw temporalio and Segue, alternating on one server
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 # The file's name keeps pytest from collecting it in `make test`: it builds, and fills one environment an interpreter.
+# The data is public, and not part of this repository: docs/evals.md says what the folder holds.
+DATA ?=
+evals: $(VENV)/.installed ## what document and model workflows get right on public data: make evals DATA=folder
+	@test -n "$(DATA)" || { echo "Name the folder of data: make evals DATA=folder (docs/evals.md says what it holds)" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.evals $(DATA) $(ARGS)
+
 wheel-test: $(VENV)/.linters ## build the wheel and run a workflow with it, on each supported Python that is here
 	$(BIN)/python -m pytest tests/house/check_wheel.py -v -rs $(ARGS)
 
