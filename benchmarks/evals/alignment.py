@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import random
 import re
 import time
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from segue.activities.comparison import align, units_of
+from segue.activities.comparison import Unit, align, units_of
 from segue.activities.documents import ParsedDocument, parse
 
 __all__ = ["Edited", "contracts", "edited", "measure"]
@@ -86,7 +87,7 @@ def measure(data: Path, *, seeds: Sequence[int] = _SEEDS) -> list[dict[str, Any]
         "difflib": _by_difflib,
     }
     counts = {name: Counter[str]() for name in methods}
-    seconds = Counter[str]()
+    seconds = dict.fromkeys(methods, 0.0)
     for seed in seeds:
         chance = random.Random(seed)
         for document, pool in zip(documents, pools, strict=True):
@@ -96,21 +97,19 @@ def measure(data: Path, *, seeds: Sequence[int] = _SEEDS) -> list[dict[str, Any]
                 found = list(method(versions.before, versions.after))
                 seconds[name] += time.perf_counter() - began
                 counts[name] += _counted(versions, found)
-    rows: list[dict[str, Any]] = []
-    for name, count in counts.items():
-        for kind in ("all", "touched", *_EDITS):
-            rows.append(
-                {
-                    "eval": "alignment",
-                    "method": name,
-                    "edit": kind,
-                    "precision": round(count[f"right {kind}"] / max(count[f"found {kind}"], 1), 4),
-                    "recall": round(count[f"recalled {kind}"] / max(count[f"true {kind}"], 1), 4),
-                    "links": count[f"true {kind}"],
-                    "seconds": round(seconds[name], 2),
-                }
-            )
-    return rows
+    return [
+        {
+            "eval": "alignment",
+            "method": name,
+            "edit": kind,
+            "precision": round(count[f"right {kind}"] / max(count[f"found {kind}"], 1), 4),
+            "recall": round(count[f"recalled {kind}"] / max(count[f"true {kind}"], 1), 4),
+            "links": count[f"true {kind}"],
+            "seconds": round(seconds[name], 2),
+        }
+        for name, count in counts.items()
+        for kind in ("all", "touched", *_EDITS)
+    ]
 
 
 def edited(document: ParsedDocument, pool: Sequence[str], chance: random.Random) -> Edited:
@@ -190,7 +189,7 @@ def _split(text: str, chance: random.Random) -> list[str]:
         if len(pieces) > 1 and min(len(piece.split()) for piece in pieces) >= 4:
             cuts = sorted(chance.sample(range(1, len(pieces)), min(len(pieces) - 1, chance.choice((1, 1, 2)))))
             bounds = [0, *cuts, len(pieces)]
-            return [" ".join(pieces[low:high]) for low, high in zip(bounds, bounds[1:], strict=False)]
+            return [" ".join(pieces[low:high]) for low, high in itertools.pairwise(bounds)]
     return []
 
 
@@ -256,17 +255,23 @@ def _renumbered(blocks: list[Block], chance: random.Random) -> list[Block]:
 
 
 def _aligned(before: ParsedDocument, after: ParsedDocument) -> Iterator[tuple[int, int]]:
-    for link in align(units_of(before), units_of(after)):
-        yield from ((i, j) for i in link.before for j in link.after)
+    here, there = units_of(before), units_of(after)
+    for link in align(here, there):
+        yield from ((here[i].clause, there[j].clause) for i in link.before for j in link.after)
 
 
 def _by_difflib(before: ParsedDocument, after: ParsedDocument) -> Iterator[tuple[int, int]]:
-    some = [" ".join(before.quote(clause).split()) for clause in before.clauses]
-    others = [" ".join(after.quote(clause).split()) for clause in after.clauses]
+    here, there = units_of(before), units_of(after)
+    some, others = _texts(before, here), _texts(after, there)
     matcher = difflib.SequenceMatcher(None, some, others, autojunk=False)
     for tag, low, high, start, end in matcher.get_opcodes():
         if tag in ("equal", "replace"):
-            yield from zip(range(low, high), range(start, end), strict=False)
+            pairs = zip(here[low:high], there[start:end], strict=False)
+            yield from ((one.clause, other.clause) for one, other in pairs)
+
+
+def _texts(document: ParsedDocument, units: Iterable[Unit]) -> list[str]:
+    return [" ".join(document.quote(document.clauses[unit.clause]).split()) for unit in units]
 
 
 _WORD: Final = re.compile(r"[^\W\d_]{2}")
@@ -275,13 +280,16 @@ _WORD: Final = re.compile(r"[^\W\d_]{2}")
 def _counted(versions: Edited, found: Sequence[tuple[int, int]]) -> Counter[str]:
     """Return how many links are true, found, and both.
 
-    Clauses with the same text stand for each other. Those without a word, such as a page's number, count for nothing.
+    Clauses with the same text stand for each other. Those without a word, such as a page's number, count for nothing,
+    nor does what is not compared, such as a page's footer.
     """
     before = [" ".join(versions.before.quote(clause).split()) for clause in versions.before.clauses]
     after = [" ".join(versions.after.quote(clause).split()) for clause in versions.after.clauses]
 
+    compared = [{unit.clause for unit in units_of(one)} for one in (versions.before, versions.after)]
+
     def texts(links: Iterable[tuple[int, int]]) -> Counter[tuple[str, str]]:
-        pairs = ((before[i], after[j]) for i, j in links)
+        pairs = ((before[i], after[j]) for i, j in links if i in compared[0] and j in compared[1])
         return Counter((a, b) for a, b in pairs if _WORD.search(a) and _WORD.search(b))
 
     counts = Counter[str]()

@@ -39,8 +39,8 @@ class Link:
     """Clauses of both versions that are the same, or one that stands in one version only.
 
     Attributes:
-        before: Places in the earlier version; more than one where clauses were merged, none for what was inserted.
-        after: Places in the later version; more than one where a clause was split, none for what was deleted.
+        before: Places among the earlier version's units; several where clauses were merged, none for what was inserted.
+        after: Places among the later version's units; several where a clause was split, none for what was deleted.
         similarity: How alike they are, from 0 to 1; 1 for equal words.
         moved: Whether it stands elsewhere among its neighbours.
     """
@@ -60,14 +60,21 @@ def align(before: Sequence[Unit], after: Sequence[Unit]) -> list[Link]:
     numbers = [unit.number for unit in before], [unit.number for unit in after]
     words = [len(unit.bare) for unit in before]
     # First to the letter, then but for case and punctuation.
-    for key in (lambda unit: unit.key, lambda unit: unit.bare or unit.key):
-        match_equal(list(map(key, before)), list(map(key, after)), matching, numbers=numbers, words=words)
+    for keys in (
+        ([unit.key for unit in before], [unit.key for unit in after]),
+        ([unit.bare or unit.key for unit in before], [unit.bare or unit.key for unit in after]),
+    ):
+        match_equal(*keys, matching, numbers=numbers, words=words)
     groups = _Groups(before, after, matching)
     groups.take_similar()
     groups.take_parts()
     groups.take_left()
     groups.join_shifted()
     return groups.links()
+
+
+# What might belong together, and how alike it is.
+_Offers = dict[tuple[tuple[int, ...], tuple[int, ...]], float]
 
 
 @dataclasses.dataclass(slots=True)
@@ -97,7 +104,7 @@ class _Groups:
         free_after = [j for j, group in enumerate(self._of_after) if group is None]
         found = list(candidates(self._texts, free_before, free_after))
         self._contained = [one for one in found if one.contained]
-        offers = {((one.before,), (one.after,)): one.similarity for one in found}
+        offers: _Offers = {((one.before,), (one.after,)): one.similarity for one in found}
         offers |= self._runs(found)
         for least in _ROUNDS:
             surroundings = _Surroundings(self._of_before, self._of_after)
@@ -153,7 +160,8 @@ class _Groups:
     def links(self) -> list[Link]:
         """Return what belongs together, and what does not."""
         ordered = self._groups()
-        kept = {id(ordered[index]) for index in in_order([group.after[0] for group in ordered])}
+        sizes = [sum(len(self._texts.before[i].all) for i in group.before) for group in ordered]
+        kept = {id(ordered[index]) for index in in_order([group.after[0] for group in ordered], sizes)}
         found: list[tuple[tuple[float, int], Link]] = []
         behind = -1.0
         for i, group in enumerate(self._of_before):
@@ -174,9 +182,9 @@ class _Groups:
         """Return what belongs together so far, in the earlier version's order."""
         return list({id(group): group for group in self._of_before if group is not None}.values())
 
-    def _runs(self, found: Iterable[Candidate]) -> dict[tuple[tuple[int, ...], tuple[int, ...]], float]:
+    def _runs(self, found: Iterable[Candidate]) -> _Offers:
         """Return what may be splits and merges: a clause, and the neighbours that are alike to it together."""
-        offers: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = {}
+        offers: _Offers = {}
         for one in found:
             if one.contained == "after":
                 run, similarity = self._grown(self._texts.before[one.before], one.after, one.similarity, False)

@@ -106,7 +106,6 @@ def _match_between(
         return
     letters = Vocabulary[Hashable]()
     some, others = letters.encode(before[i] for i in left), letters.encode(after[j] for j in free)
-    for tag, start, end, low, _ in kernels().opcodes(some, others):
-        if tag == "equal":
-            for step in range(end - start):
-                matching.add(left[start + step], free[low + step])
+    for start, end, low, _ in kernels().equal(some, others):
+        for step in range(end - start):
+            matching.add(left[start + step], free[low + step])

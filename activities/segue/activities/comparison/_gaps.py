@@ -1,4 +1,4 @@
-"""What is left between two clauses that have kept their order: short texts, of which only the place tells what they are.
+"""What is left between two clauses that have kept their order: short texts, whose place alone tells what they are.
 
 Their words say little, as those of "Name:", of an amount, of a page's number. So equal texts are paired in order, then
 those that are equal but for their numbers, then what is alike by its characters, as scanned text is, and at last what
@@ -28,7 +28,11 @@ _DIGITS: Final = re.compile(r"\d+")
 
 def paired(left: Sequence[Unit], free: Sequence[Unit]) -> Iterator[tuple[int, int]]:
     """Yield places in the earlier and later version that belong together, of clauses given in order."""
-    yield from _equal(left, free, (lambda unit: unit.key, _masked))
+    yield from _equal(left, free, (_key, _masked))
+
+
+def _key(unit: Unit) -> Hashable:
+    return unit.key
 
 
 def _masked(unit: Unit) -> Hashable:
@@ -45,11 +49,9 @@ def _equal(
         yield from _alike(left, free)
         return
     letters = Vocabulary[Hashable]()
-    codes = [letters.encode(keys[0](unit) for unit in units) for units in (left, free)]
+    some, others = (letters.encode(keys[0](unit) for unit in units) for units in (left, free))
     i = j = 0
-    for tag, start, end, low, high in kernels().opcodes(*codes):
-        if tag != "equal":
-            continue
+    for start, end, low, high in kernels().equal(some, others):
         yield from _equal(left[i:start], free[j:low], keys[1:])
         for step in range(end - start):
             yield left[start + step].index, free[low + step].index
@@ -72,16 +74,22 @@ def _alike(left: Sequence[Unit], free: Sequence[Unit]) -> Iterator[tuple[int, in
             return
     if len(left) == len(free):
         for unit, other in zip(left, free, strict=True):
-            if max(len(unit.bare), len(other.bare)) <= _SHORT and _has_words(unit) == _has_words(other):
+            if _are_of_a_kind(unit, other):
                 yield unit.index, other.index
 
 
 def _characters(unit: Unit, other: Unit) -> float:
     """Return which share of their characters two texts have in common; headings of the same number are the same."""
-    ratio: float = kernels().ratio(" ".join(unit.key).casefold(), " ".join(other.key).casefold())
+    ratio = kernels().ratio(" ".join(unit.key).casefold(), " ".join(other.key).casefold())
     if unit.number and unit.number == other.number:
         ratio += 1 if max(len(unit.bare), len(other.bare)) <= _SHORT else _NUMBER
     return ratio
+
+
+def _are_of_a_kind(unit: Unit, other: Unit) -> bool:
+    if unit.kind == other.kind == "heading":
+        return True
+    return max(len(unit.bare), len(other.bare)) <= _SHORT and _has_words(unit) == _has_words(other)
 
 
 def _has_words(unit: Unit) -> bool:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["gaps", "in_order"]
 
 
-def in_order(places: Sequence[int]) -> list[int]:
+def in_order(places: Sequence[int], sizes: Sequence[int] | None = None) -> list[int]:
     """Return the indexes of the longest increasing run of some places: what has not moved, if as little as may be has.
 
-    Of several such runs it is one; the same places give the same one.
+    Of runs of the same length it is the one with the most in it, by the sizes; the same input gives the same run.
+
+    Args:
+        places: Where each stands now. No two stand in the same place.
+        sizes: How much each weighs among runs of the same length.
     """
-    ends: list[int] = []  # the smallest end of a run of each length
-    at: list[int] = []  # the index that ends it
-    previous: list[int] = [-1] * len(places)
+    ranks = {place: rank for rank, place in enumerate(sorted(places), 1)}
+    # For each rank the best run that ends at or below it: its length, its size, the index that ends it (Fenwick tree).
+    tree: list[tuple[int, int, int]] = [(0, 0, -1)] * (len(places) + 1)
+    previous: list[int] = []
     for index, place in enumerate(places):
-        length = bisect.bisect_left(ends, place)
-        previous[index] = at[length - 1] if length else -1
-        ends[length : length + 1] = [place]
-        at[length : length + 1] = [index]
+        best, rank = (0, 0, -1), ranks[place]
+        below = rank - 1
+        while below > 0:
+            best = max(best, tree[below])
+            below -= below & -below
+        previous.append(best[2])
+        run = (best[0] + 1, best[1] + (sizes[index] if sizes is not None else 0), index)
+        while rank < len(tree):
+            tree[rank] = max(tree[rank], run)
+            rank += rank & -rank
     kept: list[int] = []
-    index = at[-1] if at else -1
+    index = max(tree)[2]
     while index >= 0:
         kept.append(index)
         index = previous[index]

@@ -7,8 +7,9 @@ document's clauses have say little of what a clause is about, so what is left wi
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.activities.comparison._words import Unit, Vocabulary
@@ -34,10 +35,13 @@ _ROWS: Final = 256
 _TELLING: Final = 0.65
 
 _FUNCTION_WORDS: Final = frozenset(
-    "a an the this that these those such any all each every of in on at to for from by with within under upon into as "
-    "and or nor but if then than so it its is are was were be been being has have had do does did shall will may must "
-    "can could would should might not no other which who whom whose what when where there here hereof herein hereby "
-    "hereto hereunder thereof therein thereto".split()
+    re.findall(
+        r"\w+",
+        "a an the this that these those such any all each every of in on at to for from by with within under upon into "
+        "as and or nor but if then than so it its is are was were be been being has have had do does did shall will "
+        "may must can could would should might not no other which who whom whose what when where there here hereof "
+        "herein hereby hereto hereunder thereof therein thereto",
+    )
 )
 
 
@@ -93,25 +97,32 @@ class Texts:
     def similarity(self, one: Text, other: Text) -> float:
         """Return how alike two texts are, from 0 to 1."""
         ratio = self._kernels.ratio
-        whole: float = ratio(one.all, other.all)
+        whole = ratio(one.all, other.all)
         if len(one.telling) < 2 or len(other.telling) < 2:
             return whole
-        return (1 - _TELLING) * whole + _TELLING * float(ratio(one.telling, other.telling))
+        return (1 - _TELLING) * whole + _TELLING * ratio(one.telling, other.telling)
 
     def shared(self, one: Text, other: Text) -> tuple[int, int]:
         """Return how many words two texts share in order: of all, and of the telling ones."""
         lcs = self._kernels.lcs
-        return int(lcs(one.all, other.all)), int(lcs(one.telling, other.telling))
+        return lcs(one.all, other.all), lcs(one.telling, other.telling)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kernels:
-    """What rapidfuzz does."""
+    """What rapidfuzz does, on strings of which each character stands for a word.
 
-    ratio: Any
-    lcs: Any
-    cdist: Any
-    opcodes: Any
+    Attributes:
+        ratio: How alike two are, from 0 to 1.
+        lcs: How many characters two share in order.
+        matrix: The same of each of some with each of others.
+        equal: Where two are equal: a range of each, and the next.
+    """
+
+    ratio: Callable[[str, str], float]
+    lcs: Callable[[str, str], int]
+    matrix: Callable[[Sequence[str], Sequence[str]], NDArray[np.int32]]
+    equal: Callable[[str, str], list[tuple[int, int, int, int]]]
 
 
 def kernels() -> Kernels:
@@ -129,10 +140,17 @@ def kernels() -> Kernels:
             'Comparing documents needs rapidfuzz and numpy: pip install "segue[documents]"', name=error.name
         ) from error
 
-    def matrix(some: Sequence[str], others: Sequence[str]) -> Any:
+    def matrix(some: Sequence[str], others: Sequence[str]) -> NDArray[np.int32]:
         return cdist(some, others, scorer=LCSseq.similarity, dtype=np.int32, workers=1)
 
-    return Kernels(Indel.normalized_similarity, LCSseq.similarity, matrix, Indel.opcodes)
+    def equal(one: str, other: str) -> list[tuple[int, int, int, int]]:
+        return [
+            (code.src_start, code.src_end, code.dest_start, code.dest_end)
+            for code in Indel.opcodes(one, other)
+            if code.tag == "equal"
+        ]
+
+    return Kernels(Indel.normalized_similarity, LCSseq.similarity, matrix, equal)
 
 
 def candidates(texts: Texts, before: Sequence[int], after: Sequence[int]) -> Iterator[Candidate]:
@@ -149,7 +167,7 @@ def candidates(texts: Texts, before: Sequence[int], after: Sequence[int]) -> Ite
 
 def _compared(np: Any, some: list[Text], others: list[Text]) -> tuple[Shares, Shares, Shares]:
     """Return how alike each of some is to each of others, and which share of each is contained in the other."""
-    lcs = kernels().cdist
+    lcs = kernels().matrix
     alls = lcs([one.all for one in some], [one.all for one in others])
     telling = lcs([one.telling for one in some], [one.telling for one in others])
     rows, columns = _lengths(np, [one.all for one in some])[:, None], _lengths(np, [one.all for one in others])[None, :]
@@ -177,7 +195,8 @@ def _found(
     for shares, least in ((mixed, _LEAST), (contained, _CONTAINED), (containing, _CONTAINED)):
         for axis in (0, 1):
             chosen |= _largest(np, shares, least, axis)
-    for row, column in np.argwhere(chosen).tolist():
+    places: list[tuple[int, int]] = np.argwhere(chosen).tolist()
+    for row, column in places:
         part = "before" if contained[row, column] >= _CONTAINED else ""
         part = "after" if containing[row, column] >= _CONTAINED else part
         yield Candidate(rows[row], columns[column], float(mixed[row, column]), part)

@@ -80,7 +80,9 @@ class Unit:
     """One clause, as it is compared.
 
     Attributes:
-        index: Its place among the document's clauses.
+        index: Its place among those that are compared.
+        clause: Its place among the document's clauses.
+        kind: What kind of clause it is, as the document says.
         start: Where its text begins, its number not among it.
         end: Where it ends.
         number: As printed, without the dots and parentheses around it.
@@ -89,6 +91,8 @@ class Unit:
     """
 
     index: int
+    clause: int
+    kind: str
     start: int
     end: int
     number: str
@@ -125,8 +129,9 @@ class Vocabulary(Generic[H]):
 
 
 def units_of(document: ParsedDocument) -> list[Unit]:
-    """Return a document's clauses as they are compared."""
-    return [_unit(document, index, clause) for index, clause in enumerate(document.clauses)]
+    """Return a document's clauses as they are compared: all but what its pages repeat, and its table of contents."""
+    compared = [(place, one) for place, one in enumerate(document.clauses) if one.kind not in ("furniture", "contents")]
+    return [_unit(document, index, place, clause) for index, (place, clause) in enumerate(compared)]
 
 
 def words_of(text: str, start: int, end: int) -> list[Word]:
@@ -144,7 +149,7 @@ def number_of(printed: str) -> str:
     return printed.strip().strip("().:§ ")
 
 
-def _unit(document: ParsedDocument, index: int, clause: Clause) -> Unit:
+def _unit(document: ParsedDocument, index: int, place: int, clause: Clause) -> Unit:
     text = document.text
     number, start = clause.number, clause.start
     stated = _stated(text, clause) if number else None
@@ -160,7 +165,7 @@ def _unit(document: ParsedDocument, index: int, clause: Clause) -> Unit:
     if not words:
         # A number and nothing else, such as `Schedule 2`, is what the clause says.
         number, start, words = "", clause.start, words_of(text, clause.start, clause.end)
-    return Unit(index, start, clause.end, number_of(number), clause.section, tuple(words))
+    return Unit(index, place, clause.kind, start, clause.end, number_of(number), clause.section, tuple(words))
 
 
 def _stated(text: str, clause: Clause) -> int | None:
