@@ -59,6 +59,28 @@ class SegueChain:
         return total
 
 
+@workflow.defn
+class RawLocalChain:
+    @workflow.run
+    async def run(self, length: int) -> int:
+        total = 0
+        for n in range(length):
+            total += await workflow.execute_local_activity(
+                raw_step, _item(n), start_to_close_timeout=timedelta(seconds=30)
+            )
+        return total
+
+
+@workflow.defn
+class SegueLocalChain:
+    @workflow.run
+    async def run(self, length: int) -> int:
+        total = 0
+        for n in range(length):
+            total += await workflow.execute_local_activity(segue_step, _item(n))
+        return total
+
+
 @dataclass
 class Wide:
     """A fan-out of the SDK's own: how many items, how many an activity carries, how many run at once."""
@@ -81,5 +103,5 @@ class SegueWide:
         return sum(numbers)
 
 
-RAW = [RawFanOut, RawChain]
-SEGUE = [SegueFanOut, SegueChain, SegueWide]
+RAW = [RawFanOut, RawChain, RawLocalChain]
+SEGUE = [SegueFanOut, SegueChain, SegueLocalChain, SegueWide]

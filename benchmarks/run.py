@@ -141,6 +141,7 @@ async def compare(title: str, one: Side, other: Side, options: argparse.Namespac
     jobs = {
         f"fan-out of {options.width}": ("FanOut", options.width, 1, 1),
         "chain of 10": ("Chain", 10, options.chains, 1),
+        "local chain of 100": ("LocalChain", 100, options.chains, 1),
         "short workflows": ("Chain", 1, options.runs, 50),
     }
     figures: dict[tuple[str, str, str], list[float]] = defaultdict(list)

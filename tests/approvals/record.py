@@ -6,22 +6,19 @@ A recorded history stands for the runs of an older version, so one that is there
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 from tests.approvals.payments import WORKFLOWS, Asked, Correction, Payment, Payments, tell_approvers
 from tests.approvals.test_approval import until_asked
-from tests.core.record import without_machine
+from tests.recorded import missing, record
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin, decide
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 CASES: dict[str, Asked | None] = {
     "decided": Asked(by=timedelta(days=2), form=True, allowed=["ann"]),
     "deadline": Asked(by=timedelta(seconds=2), on_deadline="reject", remind=[timedelta(seconds=1)]),
@@ -36,18 +33,9 @@ async def main() -> None:
     async with dev_server(None, port=0, ui_port=None) as server:
         client = await Client.connect(server.address, plugins=[SeguePlugin(settings=Settings())])
         async with Worker(client, task_queue="approvals", workflows=WORKFLOWS, activities=[tell_approvers]):
-            for name, asked in CASES.items():
-                path = HISTORIES / f"approval_{name}.json"
-                if path.exists():
-                    continue
+            for name, asked, path in missing("approval", CASES):
                 handle = await _run(client, name, path.stem, asked)
-                try:
-                    print(await handle.result())
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
-                history = json.loads((await handle.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+                await record(handle, path)
 
 
 async def _run(client: Client, name: str, workflow_id: str, asked: Asked | None) -> WorkflowHandle[Any, Any]:

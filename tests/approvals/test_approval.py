@@ -8,12 +8,11 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -29,6 +28,7 @@ from tests.approvals.payments import (
     Told,
     tell_approvers,
 )
+from tests.recorded import beginnings, recorded
 
 import segue.client
 from segue.activities.settings import Settings
@@ -43,8 +43,6 @@ from segue.workflows.approvals import (
     NoSuchApproval,
 )
 from segue.workflows.approvals.decision import UPDATE
-
-HISTORIES = Path(__file__).parents[1] / "histories"
 
 
 def worker(client: Client, queue: str, **options: Any) -> Worker:
@@ -358,11 +356,9 @@ async def test_an_approval_survives_its_worker(client: Client) -> None:
 
 
 async def test_recorded_approvals_replay() -> None:
-    """Histories recorded with the first version replay with this one, whole and cut where the run waits."""
+    """Histories recorded with the first version replay with this one, whole and cut after each task."""
     plugin = SeguePlugin(settings=Settings())
-    recorded = [
-        WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.glob("approval_*.json"))
-    ]
-    waiting = [WorkflowHistory(one.workflow_id, list(one.events)[:6]) for one in recorded]
-    assert await replay(recorded, WORKFLOWS, plugin) == 5
-    assert await replay(waiting, WORKFLOWS, plugin) == 5
+    whole = recorded("approval")
+    cut = beginnings(whole)
+    assert len(whole) == 5
+    assert await replay([*whole, *cut], WORKFLOWS, plugin) == len(whole) + len(cut)

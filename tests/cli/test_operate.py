@@ -75,6 +75,18 @@ def test_a_query_without_a_worker(segue: Segue) -> None:
     )
 
 
+def test_an_update_without_a_worker(segue: Segue) -> None:
+    """So does an update, which the run may yet take."""
+    workflow_id = f"test-{uuid.uuid4()}"
+    assert segue("run", "shop:Wait", "--task-queue", "deserted", "--id", workflow_id).code == 0
+    assert segue("update", workflow_id, "rename", "--input", '"lemon"', "--timeout", "500ms") == Ended(
+        1,
+        "",
+        "Error: No answer to update 'rename' in 500ms: does a worker serve this workflow? "
+        "A longer --timeout waits longer\n",
+    )
+
+
 def test_cancel(segue: Segue, waiting: str) -> None:
     """A cancelled run ends as cancelled; a second request finds it ended, with exit code 5."""
     assert segue("cancel", waiting) == Ended(0, f"Asked {waiting} to cancel\n", "")

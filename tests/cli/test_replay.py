@@ -9,10 +9,9 @@ import pytest
 from temporalio import workflow
 from tests.cli.conftest import Ended, Segue
 from tests.core.replayed import TEN_SECONDS, WORKFLOWS, Parcel
+from tests.recorded import HISTORIES
 
 from segue.workers import ReplayError, replay
-
-HISTORIES = Path(__file__).parent.parent / "histories"
 
 
 @workflow.defn(name="Chain")

@@ -9,20 +9,19 @@ the runs of an older version: delete the file to record it anew.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import shutil
 import sys
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
+from tests import recorded
 from tests.core.replayed import (
     ACTIVITIES,
     TASK_QUEUE,
@@ -41,7 +40,6 @@ from tests.core.replayed import (
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 
-HISTORIES = Path(__file__).parent.parent / "histories"
 PARCEL = Parcel("p-1", 250)
 ARGUMENTS: dict[type, list[Any]] = {
     Signalled: [],
@@ -83,7 +81,7 @@ async def pending_of(handle: WorkflowHandle[Any, Any]) -> list[Any]:
     return list((await handle.describe()).raw_description.pending_activities)
 
 
-async def record(kind: str, names: list[str]) -> None:
+async def run(kind: str, names: list[str]) -> None:
     """Record the histories of one kind that are missing, all or those of the named workflows."""
     environment = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal"))
@@ -99,33 +97,16 @@ async def record(kind: str, names: list[str]) -> None:
             client = await Client.connect(target, data_converter=converter)
         async with Worker(client, task_queue=TASK_QUEUE, workflows=WORKFLOWS, activities=ACTIVITIES):
             for workflow in WORKFLOWS:
-                path = HISTORIES / f"core_{kind}_{workflow.__name__}.json"
+                path = recorded.HISTORIES / f"core_{kind}_{workflow.__name__}.json"
                 if path.exists() or (names and workflow.__name__ not in names) or workflow not in KINDS[kind]:
                     continue
                 handle = await drive(client, workflow)
-                try:
-                    await handle.result()
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
                 first = client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
-                history = json.loads((await first.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+                await recorded.record(first, path)
     finally:
         await environment.shutdown()
 
 
-def without_machine(history: Any) -> Any:
-    """Return a history without the name of the machine and process that recorded it, and the failures' traces."""
-    left_out = {"identity": "recorded", "stackTrace": ""}
-    if isinstance(history, dict):
-        fields = cast("dict[str, Any]", history)
-        return {key: left_out.get(key, without_machine(value)) for key, value in fields.items()}
-    if isinstance(history, list):
-        return [without_machine(item) for item in cast("Iterable[Any]", history)]
-    return history
-
-
 if __name__ == "__main__":
     for kind in sys.argv[1:2] or KINDS:
-        asyncio.run(record(kind, sys.argv[2:]))
+        asyncio.run(run(kind, sys.argv[2:]))

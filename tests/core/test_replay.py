@@ -18,7 +18,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from tests.core import replayed
-from tests.core.record import HISTORIES, drive
+from tests.core.record import drive
+from tests.recorded import HISTORIES
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin

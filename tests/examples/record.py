@@ -7,25 +7,22 @@ history stands for the runs of an older version, so one that is there is kept: d
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from examples.order_to_cash.models import Order
 from examples.order_to_cash.workflows import FulfilOrder
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
-from tests.core.record import without_machine
 from tests.examples.fulfilment import ACTIVITIES, order, systems, with_timeouts
+from tests.recorded import missing, record
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 # The URL of the invoice is in the histories: a folder that says nothing of the machine.
 FOLDER = Path("/tmp/order-to-cash")
 
@@ -37,36 +34,27 @@ CASES = {
 }
 
 
-async def record(kind: str, client: Client, workflow: type[Any], cases: dict[str, Order]) -> None:
-    """Run the cases, and write down their histories."""
+async def run(kind: str, client: Client, workflow: type[Any]) -> None:
+    """Run the cases whose histories are missing, and write these down."""
     async with Worker(client, task_queue="orders", workflows=[workflow], activities=ACTIVITIES):
-        for name, asked in cases.items():
+        for name, asked, path in missing(f"order_to_cash_{kind}", CASES):
             handle = await client.start_workflow(workflow.run, asked, id=f"{kind}-{name}", task_queue="orders")
-            outcome = await handle.result()
-            history = json.loads((await handle.fetch_history()).to_json())
-            path = HISTORIES / f"order_to_cash_{kind}_{name}.json"
-            path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-            print(path.name, len(history["events"]), "events", outcome.status)
+            await record(handle, path)
 
 
 async def main() -> None:
     """Record what is missing, Segue's histories and the plain ones."""
     async with dev_server(None, port=0, ui_port=None) as server:
         for kind in ("segue", "plain"):
-            cases = {
-                name: asked
-                for name, asked in CASES.items()
-                if not (HISTORIES / f"order_to_cash_{kind}_{name}.json").exists()
-            }
             shutil.rmtree(FOLDER, ignore_errors=True)
             async with systems(FOLDER):
                 if kind == "segue":
                     client = await Client.connect(server.address, plugins=[SeguePlugin(settings=Settings())])
-                    await record(kind, client, FulfilOrder, cases)
+                    await run(kind, client, FulfilOrder)
                 else:
                     client = await Client.connect(server.address, data_converter=pydantic_data_converter)
                     with with_timeouts(FOLDER) as plain:
-                        await record(kind, client, plain, cases)
+                        await run(kind, client, plain)
             shutil.rmtree(FOLDER)
 
 

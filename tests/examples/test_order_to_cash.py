@@ -31,13 +31,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from tests.examples.fulfilment import ACTIVITIES, order, systems, with_timeouts
+from tests.recorded import HISTORIES
 
 from segue import workers
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = Path(__file__).parents[1] / "histories"
 
 
 # The demo as a whole

@@ -10,16 +10,16 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.exceptions import CancelledError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from tests.fanout.pages import ACTIVITIES, WORKFLOWS, Edition, Ended, Print, Refused, Versioned, released, seen
+from tests.recorded import beginnings, recorded
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
@@ -27,8 +27,6 @@ from segue.workers.replay import replay
 from segue.workflows import Failure, fan_out
 from segue.workflows.fanout import shard
 from segue.workflows.fanout.shard import FanOutShard, PinnedFanOutShard
-
-HISTORIES = Path(__file__).parents[1] / "histories"
 
 
 @pytest.fixture
@@ -367,16 +365,9 @@ async def test_what_cannot_run_is_refused_before_anything_starts(client: Client,
 
 
 async def test_recorded_fan_outs_replay() -> None:
-    """Histories recorded with the first version of fan-outs replay with this one, whole and cut half-way."""
-    recorded = [
-        WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.glob("fanout_*.json"))
-    ]
-    cut = [
-        WorkflowHistory(history.workflow_id, history.events[:length])
-        for history in recorded
-        for length in range(3, len(history.events) + 1)
-        if history.events[length - 1].HasField("workflow_task_completed_event_attributes")
-    ]
-    assert len(recorded) == 6
+    """Histories recorded with the first version of fan-outs replay with this one, whole and cut after each task."""
+    whole = recorded("fanout")
+    cut = beginnings(whole)
+    assert len(whole) == 6
     plugin = SeguePlugin(settings=Settings())
-    assert await replay([*recorded, *cut], [*WORKFLOWS, FanOutShard], plugin) == len(recorded) + len(cut)
+    assert await replay([*whole, *cut], [*WORKFLOWS, FanOutShard], plugin) == len(whole) + len(cut)

@@ -6,20 +6,17 @@ A recorded history stands for the runs of an older version, so one that is there
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
 
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client
 from temporalio.worker import Worker
-from tests.core.record import without_machine
 from tests.graph.pipeline import ACTIVITIES, WORKFLOWS, Pipeline, Source
 from tests.graph.test_server import until_held
+from tests.recorded import missing, record
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 CASES = {
     "completed": Source("a", [1, 2, 3]),
     "made_up_for": Source("a", [1, 2, 3], refuse="square 2"),
@@ -33,21 +30,12 @@ async def main() -> None:
     async with dev_server(None, port=0, ui_port=None) as server:
         client = await Client.connect(server.address, plugins=[SeguePlugin(settings=Settings())])
         async with Worker(client, task_queue="graph", workflows=WORKFLOWS, activities=ACTIVITIES):
-            for name, source in CASES.items():
-                path = HISTORIES / f"graph_{name}.json"
-                if path.exists():
-                    continue
+            for _, source, path in missing("graph", CASES):
                 handle = await client.start_workflow(Pipeline.run, source, id=path.stem, task_queue="graph")
                 if source.hold:
                     await until_held(handle)
                     await handle.cancel()
-                try:
-                    await handle.result()
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
-                history = json.loads((await handle.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+                await record(handle, path)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
 from temporalio.worker import Worker
 from tests.graph.pipeline import ACTIVITIES, WORKFLOWS, Ended, Pipeline, Source, released, runs
+from tests.recorded import beginnings, recorded
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.replay import replay
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 ALL_COMPLETED = {
     "provision": "completed",
     "extract": "completed",
@@ -194,8 +193,8 @@ async def test_what_is_still_to_come_is_shown(client: Client) -> None:
 
 
 async def test_recorded_graphs_replay() -> None:
-    """Histories recorded with the first version of the graph replay with this one."""
-    recorded = [
-        WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.glob("graph_*.json"))
-    ]
-    assert await replay(recorded, WORKFLOWS, SeguePlugin(settings=Settings())) == 4
+    """Histories recorded with the first version of the graph replay with this one, whole and cut after each task."""
+    whole = recorded("graph")
+    cut = beginnings(whole)
+    assert len(whole) == 4
+    assert await replay([*whole, *cut], WORKFLOWS, SeguePlugin(settings=Settings())) == len(whole) + len(cut)

@@ -49,7 +49,7 @@ async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[str]:
         ("activities", 2_001, 0),
         ("activities", 50, 100_000),
         ("activities", 1_000, 5_000),
-        ("local activities", 2_000, 0),
+        ("local activities", 10_000, 0),
         ("local activities", 40, 100_000),
         ("children", 300, 0),
         ("signals", 2_001, 0),

@@ -6,23 +6,20 @@ A recorded history stands for the runs of an older version, so one that is there
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
-from tests.core.record import without_machine
 from tests.pause.shifts import ACTIVITIES, WORKFLOWS, Foreman, Plan, Shift, Watch, released
 from tests.pause.test_pause import until_done, until_held, until_paused
+from tests.recorded import missing, record
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.client.pauses import pause, resume
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 QUEUE = "pauses"
 
 
@@ -93,18 +90,8 @@ async def main() -> None:
     async with dev_server(None, port=0, ui_port=None) as server:
         client = await Client.connect(server.address, plugins=[SeguePlugin(settings=Settings())])
         async with Worker(client, task_queue=QUEUE, workflows=WORKFLOWS, activities=ACTIVITIES):
-            for case in CASES:
-                path = HISTORIES / f"pause_{case.__name__}.json"
-                if path.exists():
-                    continue
-                handle = await case(client)
-                try:
-                    print(await handle.result())
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
-                history = json.loads((await handle.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+            for _, case, path in missing("pause", {case.__name__: case for case in CASES}):
+                await record(await case(client), path)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -12,18 +11,17 @@ import uuid
 from collections.abc import Generator
 from pathlib import Path
 
-import pytest
-from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.client import Client
 from tests.pause.shifts import WORKFLOWS, Shift
 from tests.pause.test_pause import until_held
+from tests.recorded import beginnings, recorded
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.client.pauses import pause, resume
+from segue.workers.replay import replay
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = sorted((ROOT / "tests" / "histories").glob("pause_*.json"))
 
 
 @contextlib.contextmanager
@@ -60,20 +58,10 @@ async def test_a_paused_run_outlives_its_worker(client: Client, tmp_path: Path) 
     assert sorted(ledger.read_text().splitlines()) == sorted(["begun first", *result])
 
 
-@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
-async def test_recorded_histories_replay(path: Path) -> None:
-    """A finished history replays, and so does each of its beginnings: every workflow task of a run may be its last."""
-    whole = json.loads(path.read_text())
-    events = whole["events"]
-    ends = [
-        number + 1 for number, event in enumerate(events) if event["eventType"] == "EVENT_TYPE_WORKFLOW_TASK_COMPLETED"
-    ]
-    replayer = Replayer(workflows=WORKFLOWS, plugins=[SeguePlugin(settings=Settings())])
-    for end in (*ends[1::3], len(events)):
-        history = WorkflowHistory.from_json(path.stem, json.dumps({**whole, "events": events[:end]}))
-        await replayer.replay_workflow(history)
+async def test_recorded_pauses_replay() -> None:
+    """Histories recorded with the first version replay with this one, whole and cut after each task."""
+    whole = recorded("pause")
+    cut = beginnings(whole)
 
-
-def test_there_are_histories() -> None:
-    """The recorded histories are found."""
-    assert [path.stem for path in HISTORIES] == ["pause_cancelled", "pause_continued", "pause_parent", "pause_shift"]
+    assert [one.workflow_id for one in whole] == ["pause_cancelled", "pause_continued", "pause_parent", "pause_shift"]
+    assert await replay([*whole, *cut], WORKFLOWS, SeguePlugin(settings=Settings())) == len(whole) + len(cut)

@@ -6,15 +6,14 @@ A recorded history stands for the runs of an older version, so one that is there
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client
 from temporalio.worker import Worker
-from tests.core.record import without_machine
 from tests.effects import till
+from tests.recorded import missing, record
 from tests.repair import bank
 from tests.repair.bank import Pay, PayLocally, Payment, Undo, closed
 from tests.repair.test_repair import until_parked
@@ -24,7 +23,6 @@ from segue.client import SeguePlugin
 from segue.client.repairs import repair
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 CLOSED = Payment(order="order-1", account="closed", cents=5)
 Repairs = list[tuple[str, dict[str, Any]]]
 OTHER = CLOSED.model_dump() | {"account": "b"}
@@ -53,10 +51,7 @@ async def main() -> None:
     closed.add("closed")
     folder = Path(tempfile.mkdtemp())
     async with dev_server(None, port=0, ui_port=None) as server:
-        for name, (run, args, policy, repairs) in CASES.items():
-            path = HISTORIES / f"repair_{name}.json"
-            if path.exists():
-                continue
+        for _, (run, args, policy, repairs), path in missing("repair", CASES):
             if isinstance(args[-1], till.Payout):
                 args[-1].folder = tempfile.mkdtemp()
             client = await Client.connect(server.address, plugins=[plugin(folder, policy)])
@@ -70,13 +65,7 @@ async def main() -> None:
                 for number, (action, values) in enumerate(repairs, 1):
                     [step] = await until_parked(handle, times=None)
                     await repair(handle, step.step, action, reason=f"repair {number}", by="ann", **values)  # type: ignore[arg-type]
-                try:
-                    await handle.result()
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
-                history = json.loads((await handle.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+                await record(handle, path)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from tests.core.test_replay import half_finished, replay
 from tests.effects import till
+from tests.recorded import HISTORIES
 from tests.repair import bank
 from tests.repair.bank import Paid, Pay, closed, ledger
-from tests.repair.record import CASES, HISTORIES, plugin
+from tests.repair.record import CASES, plugin
 from tests.repair.test_repair import payment, until_parked
 
 from segue.activities.settings import Settings

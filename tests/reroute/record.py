@@ -6,12 +6,10 @@ A recorded history stands for the runs of an older version, so one that is there
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError
-from tests.core.record import without_machine
+from temporalio.client import Client
+from tests.recorded import missing, record
 from tests.reroute.couriers import Fallback, FirstSuccess, Hedge, Parcel
 from tests.reroute.test_reroute import until_running, worker
 
@@ -19,7 +17,6 @@ from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 CASES: dict[str, tuple[Any, list[Any]]] = {
     "fallback": (Fallback.run, [Parcel("a", bike="silent", van="no riders")]),
     "first_success": (FirstSuccess.run, [Parcel("b", bike="no riders", van="slow"), True]),
@@ -33,21 +30,12 @@ async def main() -> None:
     async with dev_server(None, port=0, ui_port=None) as server:
         client = await Client.connect(server.address, plugins=[SeguePlugin(settings=Settings())])
         async with worker(client, "reroute"):
-            for name, (run, args) in CASES.items():
-                path = HISTORIES / f"reroute_{name}.json"
-                if path.exists():
-                    continue
+            for name, (run, args), path in missing("reroute", CASES):
                 handle = await client.start_workflow(run, args=args, id=path.stem, task_queue="reroute")
                 if name == "race_cancelled":
                     await until_running(handle, "send_by_bike-1", "send_by_van-1", "send_by_post-1")
                     await handle.cancel()
-                try:
-                    await handle.result()
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
-                history = json.loads((await handle.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+                await record(handle, path)
 
 
 if __name__ == "__main__":

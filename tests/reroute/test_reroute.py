@@ -6,16 +6,16 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError, TimeoutError, TimeoutType
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from tests.conftest import temporal_binary
+from tests.recorded import beginnings, recorded
 from tests.reroute.couriers import (
     ACTIVITIES,
     WORKFLOWS,
@@ -37,8 +37,6 @@ from segue.client import SeguePlugin
 from segue.workers.replay import replay
 from segue.workflows.reroute import Reason
 from segue.workflows.reroute.errors import Reasons
-
-HISTORIES = Path(__file__).parents[1] / "histories"
 
 
 def worker(client: Client, queue: str, **options: Any) -> Worker:
@@ -374,21 +372,13 @@ def test_errors_are_known_by_class_name_and_kind(
 
 async def test_recorded_reroutes_replay() -> None:
     """Histories recorded with the first version replay with this one, whole and cut after each task."""
-    recorded = [
-        WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.glob("reroute_*.json"))
-    ]
-    halves = [
-        WorkflowHistory(one.workflow_id, one.events[: number + 1])
-        for one in recorded
-        for number, event in enumerate(one.events)
-        if event.HasField("workflow_task_completed_event_attributes")
-    ]
-
-    assert [one.workflow_id for one in recorded] == [
+    whole = recorded("reroute")
+    cut = beginnings(whole)
+    assert [one.workflow_id for one in whole] == [
         "reroute_fallback",
         "reroute_first_success",
         "reroute_hedge",
         "reroute_race_cancelled",
     ]
-    whole = len(recorded) + len(halves)
-    assert await replay([*recorded, *halves], WORKFLOWS, SeguePlugin(settings=Settings())) == whole
+    replayed = await replay([*whole, *cut], WORKFLOWS, SeguePlugin(settings=Settings()))
+    assert replayed == len(whole) + len(cut)

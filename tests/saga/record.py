@@ -6,13 +6,11 @@ A recorded history stands for the runs of an older version, so one that is there
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError
-from tests.core.record import without_machine
+from temporalio.client import Client
+from tests.recorded import missing, record
 from tests.saga.test_saga import until_held, worker
 from tests.saga.trips import Mixed, Travel, Trip, Waiting
 
@@ -20,7 +18,6 @@ from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.server import dev_server
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 CASES: dict[str, tuple[Any, Trip]] = {
     "completed": (Travel.run, Trip("a", deadline=timedelta(hours=1))),
     "failed": (Travel.run, Trip("b", refuse=("depart",), parallel=True)),
@@ -36,21 +33,12 @@ async def main() -> None:
     async with dev_server(None, port=0, ui_port=None) as server:
         client = await Client.connect(server.address, plugins=[SeguePlugin(settings=Settings())])
         async with worker(client, "saga"):
-            for name, (run, trip) in CASES.items():
-                path = HISTORIES / f"saga_{name}.json"
-                if path.exists():
-                    continue
+            for _, (run, trip), path in missing("saga", CASES):
                 handle = await client.start_workflow(run, trip, id=path.stem, task_queue="saga")
                 if trip.hold:
                     await until_held(handle, "pay_for-1")
                     await handle.cancel()
-                try:
-                    await handle.result()
-                except WorkflowFailureError as error:
-                    print(f"{path.name}: ended with {error.cause!r}")
-                history = json.loads((await handle.fetch_history()).to_json())
-                path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-                print(path.name, len(history["events"]), "events")
+                await record(handle, path)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from tests.recorded import beginnings, recorded
 from tests.saga.trips import (
     ACTIVITIES,
     WORKFLOWS,
@@ -34,7 +34,6 @@ from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.replay import replay
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 BOOKED = ["book hotel", "book flight", "pay"]
 
 
@@ -361,17 +360,9 @@ async def details(handle: WorkflowHandle[Any, Any]) -> list[str]:
 
 async def test_recorded_sagas_replay() -> None:
     """Histories recorded with the first version of the saga replay with this one, whole and cut after each task."""
-    recorded = [
-        WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.glob("saga_*.json"))
-    ]
-    halves = [
-        WorkflowHistory(one.workflow_id, one.events[: number + 1])
-        for one in recorded
-        for number, event in enumerate(one.events)
-        if event.HasField("workflow_task_completed_event_attributes")
-    ]
-
-    assert [one.workflow_id for one in recorded] == [
+    whole = recorded("saga")
+    cut = beginnings(whole)
+    assert [one.workflow_id for one in whole] == [
         "saga_cancelled",
         "saga_completed",
         "saga_deadline",
@@ -379,5 +370,5 @@ async def test_recorded_sagas_replay() -> None:
         "saga_mixed",
         "saga_not_undone",
     ]
-    whole = len(recorded) + len(halves)
-    assert await replay([*recorded, *halves], WORKFLOWS, SeguePlugin(settings=Settings())) == whole
+    replayed = await replay([*whole, *cut], WORKFLOWS, SeguePlugin(settings=Settings()))
+    assert replayed == len(whole) + len(cut)

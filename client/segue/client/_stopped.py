@@ -6,6 +6,7 @@ before is kept in the reason that the server stores with it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Final
 
@@ -18,6 +19,8 @@ from temporalio.client import Client
 __all__ = ["is_stopped", "start", "stop"]
 
 _OURS: Final = "segue pause"
+# A queue's parts learn of a new limit by polling its root: within milliseconds as a rule.
+_SPREADS_S: Final = 5
 _BEFORE: Final = re.compile(r" \(limit before: ([0-9.e+-]+)/s\)$")
 
 
@@ -79,7 +82,7 @@ async def _set(client: Client, task_queue: str, per_second: float | None, reason
     update = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason=reason)
     if per_second is not None:
         update.rate_limit.requests_per_second = per_second
-    await client.workflow_service.update_task_queue_config(
+    updated = await client.workflow_service.update_task_queue_config(
         UpdateTaskQueueConfigRequest(
             namespace=client.namespace,
             identity=client.identity,
@@ -88,3 +91,11 @@ async def _set(client: Client, task_queue: str, per_second: float | None, reason
             update_queue_rate_limit=update,
         )
     )
+    # The server answers before it tells the new limit when asked: whoever resumes at once would find nothing stopped.
+    written = updated.config.queue_rate_limit.metadata.update_time
+    try:
+        async with asyncio.timeout(_SPREADS_S):
+            while (await _limit(client, task_queue)).metadata.update_time.ToNanoseconds() < written.ToNanoseconds():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pass  # it is written, and is told late

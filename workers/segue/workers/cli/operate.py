@@ -109,7 +109,7 @@ async def update_command(
     as_json: bool,
 ) -> int:
     """Send the update NAME to a workflow, wait until it has been handled, and print its result as JSON."""
-    from temporalio.client import WorkflowUpdateFailedError
+    from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 
     texts = values.read_inputs(inputs)
     client = await connection.client()
@@ -122,7 +122,7 @@ async def update_command(
         except WorkflowUpdateFailedError as error:
             reason = error.cause or error
             raise Failure(f"Update {name!r} of {workflow_id} failed: {reason}", Exit.FAILED) from error
-        except TimeoutError as error:
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:  # the latter for a cancelled wait
             raise _no_answer(f"update {name!r}", timeout) from error
     output.print_json({"result": answer} if as_json else answer)
     return Exit.OK
