@@ -26,15 +26,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import json
 import math
 import re
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, TypeAlias, cast
 
 from pydantic import BaseModel
-from tests.activities.http_server import Act, Exchange, Server, answer, reset, serve, stall
+from tests.activities.http_server import Act, Exchange, Server, answer, raw, reset, serve, stall
 
 from segue.activities.llm import Model, Price
 from segue.activities.secrets import SecretRef
@@ -224,12 +225,16 @@ class Scripted:
         self.embedded = 0
         self.takes = {"text", "json_object", "json_schema"}
         self._turns: list[Turn] = ["An answer."]
-        server.on("/v1/chat/completions", self._chat)
+        server.on("/v1/chat/completions", self.chat)
         server.on("/v1/embeddings", self._embed)
 
     def script(self, *turns: Turn) -> None:
         """Say what the next questions get, one turn each, the last one for ever."""
         self._turns = list(turns)
+
+    def raw(self, data: bytes) -> None:
+        """Say what every question gets, to the byte, the head of the answer included."""
+        self.server.on("/v1/chat/completions", raw(data))
 
     def model(self, name: str = "scripted-1", **fields: Any) -> Model:
         """The model, as a program declares it, with a price of $1 and $2 for a million tokens."""
@@ -243,7 +248,8 @@ class Scripted:
         """Wait until so many requests have arrived."""
         await self.server.received(count)
 
-    async def _chat(self, exchange: Exchange) -> bool:
+    async def chat(self, exchange: Exchange) -> bool:
+        """Answer one question: for a test that serves it at another address."""
         asked = Asked(len(self.asked) + 1, json.loads(exchange.request.body), dict(exchange.request.headers))
         self.asked.append(asked)
         kind = asked.body.get("response_format", {}).get("type", "text")
@@ -251,9 +257,9 @@ class Scripted:
             refused = status(400, error="unsupported_value", message=f"response_format {kind} is not supported here")
             return await refused.act(exchange)
         turn = self._turns.pop(0) if len(self._turns) > 1 else self._turns[0]
-        while not isinstance(turn, (str, Says, Status, Mapping, list, BaseModel)):
-            made: Any = turn(asked)
-            turn = await made if isinstance(made, Awaitable) else made
+        while callable(turn) and not isinstance(turn, BaseModel):
+            made = turn(asked)
+            turn = cast("Turn", await made if inspect.isawaitable(made) else made)
         if isinstance(turn, Status):
             return await turn.act(exchange)
         said = turn if isinstance(turn, Says) else Says(_text(turn))
@@ -297,6 +303,10 @@ def _words(text: str) -> int:
     return len(text.split())
 
 
+def _name(asked: Asked, said: Says) -> str:
+    return said.model if said.model is not None else asked.model
+
+
 def _usage(asked: Asked, said: Says) -> dict[str, int] | None:
     if said.usage is False:
         return None
@@ -326,7 +336,7 @@ async def _whole(exchange: Exchange, asked: Asked, said: Says) -> bool:
     told = {
         "id": f"chatcmpl-{asked.number}",
         "object": "chat.completion",
-        "model": said.model if said.model is not None else asked.model,
+        "model": _name(asked, said),
         "choices": [{"index": 0, "message": message, "finish_reason": said.finish}],
         "usage": _usage(asked, said),
     }
@@ -351,7 +361,7 @@ async def _stream(exchange: Exchange, asked: Asked, said: Says) -> bool:
         told = {
             "id": f"chatcmpl-{asked.number}",
             "object": "chat.completion.chunk",
-            "model": said.model if said.model is not None else asked.model,
+            "model": _name(asked, said),
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
         }
         await event(json.dumps(told))
@@ -374,7 +384,7 @@ async def _stream(exchange: Exchange, asked: Asked, said: Says) -> bool:
     await chunk({}, said.finish)
     usage = _usage(asked, said)
     if usage is not None and asked.body.get("stream_options", {}).get("include_usage"):
-        await event(json.dumps({"model": asked.model, "choices": [], "usage": usage}))
+        await event(json.dumps({"model": _name(asked, said), "choices": [], "usage": usage}))
     await event("[DONE]")
     await exchange.send(b"0\r\n\r\n")
     return True

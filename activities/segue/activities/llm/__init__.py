@@ -18,6 +18,8 @@ chooses otherwise. What is wrong with an answer is an error of its own class. `d
 from __future__ import annotations
 
 from segue.activities.llm._chatting import chat, text_of
+from segue.activities.llm._conformity import check_schema, problems
+from segue.activities.llm._embedding import Embed, Embeddings, Vectors, embeddings
 from segue.activities.llm._errors import (
     ContextTooLong,
     Filtered,
@@ -37,9 +39,10 @@ from segue.activities.llm._errors import (
 )
 from segue.activities.llm._messages import Message, Tool, ToolCall
 from segue.activities.llm._models import Model, Price
-from segue.activities.llm._requests import Answer, Chat, Completion, Keep
+from segue.activities.llm._records import RECORDING_VARIABLE, Call, Recording
+from segue.activities.llm._requests import FALL_BACK_ON, Answer, Chat, Completion, Keep
 from segue.activities.llm._schemas import json_in, schema_of
-from segue.activities.llm._steps import complete, system
+from segue.activities.llm._steps import POLICY, ModelConnector, complete, embed, system
 from segue.activities.llm._usage import Usage
 
 __all__ = [
@@ -52,17 +55,31 @@ __all__ = [
     "Tool",
     "ToolCall",
     "Keep",
+    "FALL_BACK_ON",
     "Completion",
     "Answer",
     "Usage",
+    "Embed",
+    "Embeddings",
+    "Vectors",
     # steps of workflows
     "system",
     "complete",
+    "embed",
+    "ModelConnector",
+    "POLICY",
     # for the code of activities
     "chat",
     "text_of",
+    "embeddings",
     "schema_of",
+    "check_schema",
+    "problems",
     "json_in",
+    # answers kept
+    "Recording",
+    "RECORDING_VARIABLE",
+    "Call",
     # errors
     "ModelError",
     "Refused",

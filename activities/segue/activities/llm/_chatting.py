@@ -1,48 +1,73 @@
-"""A question asked and answered: rendered, sent, checked, kept.
+"""A question asked and answered: rendered, sent when it is its turn, recorded, checked, kept.
 
     answer = await llm.chat(Chat(model=model, messages=(Message.user("..."),), store="s3://bucket/llm"))
     answer.text, answer.usage.cost_usd
 
 For the code of activities: what it reads and asks does not pass through a history. Workflows use the step `complete`.
+
+Within one step the same question to the same model is one call, whichever attempt asks it: what it was answered is
+found again under the step's idempotency key. What is to be asked anew is told apart by `Chat.sample`.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+from temporalio import activity
+
 from segue.activities import objects
+from segue.activities.idempotency import idempotency_key
+from segue.activities.llm._answers import CHARACTERS_A_TOKEN, checked, recorded, tokens_of
 from segue.activities.llm._calling import Sending, reply
-from segue.activities.llm._errors import Filtered, InvalidOutput, Refused, Truncated
-from segue.activities.llm._json import digest_of
+from segue.activities.llm._conformity import check_schema
+from segue.activities.llm._errors import ContextTooLong, ModelError, ModelUnavailable, NotRecorded, SchemaUnsupported
+from segue.activities.llm._json import canonical, digest_of
+from segue.activities.llm._limits import Share
+from segue.activities.llm._models import Model
+from segue.activities.llm._records import Call, Recording, call_url, found, labels, persisted, text_object
 from segue.activities.llm._requests import Answer, Chat, Completion
-from segue.activities.llm._schemas import json_in
+from segue.activities.llm._telemetry import Watched, watched
 from segue.activities.llm._usage import Usage
 from segue.activities.llm._wire import Prompt, Reply, Way, body, rendered
 from segue.activities.objects import ObjectRef
 
 __all__ = ["chat", "text_of"]
 
-_CHARACTERS_A_TOKEN = 4
+Arrived = Callable[[str, int], None]
+
+_WAYS: Final[tuple[Way, ...]] = ("json_schema", "json_object", "prompt")
+_MAXIMUM_WAYS_KEPT: Final = 1000
+
+# How a server was found to take a schema, so that it is not asked in vain each time.
+_taken: dict[tuple[str, str, str], Way] = {}
 
 
-async def chat(chat: Chat) -> Answer:
-    """Return a model's answer.
+async def chat(chat: Chat, *, arrived: Arrived | None = None) -> Answer:
+    """Return a model's answer, or that of the first of its fallbacks that has one.
+
+    Args:
+        chat: The question.
+        arrived: Is told, as the answer comes, which engine answers, and how many characters there are.
 
     Raises:
-        Refused, Truncated, InvalidOutput, ContextTooLong, ...: As `segue.activities.llm` lists them.
         ModelUnavailable: Not now.
+        ModelError: The answer is none, or nothing was to be asked so; see the classes below it.
+        InvalidSchema: The output schema says what cannot be checked.
     """
+    if chat.output_schema is not None:
+        check_schema(chat.output_schema)
     prompt = await rendered(chat)
-    way: Way = "json_schema" if chat.output_schema is not None else "text"
-    texts = " ".join(" ".join(str(message["content"]) for message in prompt.messages).split())
-    sending = Sending(
-        model=chat.model,
-        path="/chat/completions",
-        body=body(chat.model, chat, prompt, way),
-        texts=texts,
-        schema=chat.output_schema is not None,
-        timeout=chat.timeout,
-    )
-    said = await reply(sending, lambda characters: None)
-    return await _kept(chat, prompt, said)
+    failed: list[ModelError | ModelUnavailable] = []
+    for model in (chat.model, *chat.fallbacks):
+        try:
+            return await _Asking(chat, model, prompt, arrived).answer(failed)
+        except (ModelError, ModelUnavailable) as error:
+            failed.append(error)
+            if not any(cls.__name__ in chat.fall_back_on for cls in type(error).__mro__):
+                break
+    raise _telling(failed)
 
 
 async def text_of(completion: Completion) -> str:
@@ -55,67 +80,162 @@ async def text_of(completion: Completion) -> str:
     if completion.text is not None:
         return completion.text
     if completion.text_ref is None:
-        raise ValueError("The text of this completion was not kept (keep='digest')")
+        raise ValueError("The text of this completion was kept nowhere (keep='digest')")
     return (await objects.read(completion.text_ref)).decode()
 
 
-async def _kept(chat: Chat, prompt: Prompt, said: Reply) -> Answer:
-    usage = (said.usage or _estimated(prompt, said)).priced(chat.model.price)
-    engine = chat.model.engine
-    text = said.text
-    if said.refusal:
-        raise Refused(f"Model {chat.model.name!r} refuses to answer", engine=engine, spent=usage)
-    if said.finish_reason == "content_filter":
-        raise Filtered(f"Model {chat.model.name!r}: its server withheld the answer", engine=engine, spent=usage)
-    if said.finish_reason == "length":
-        raise Truncated(
-            f"Model {chat.model.name!r}: the answer ends at its bound, after {usage.output_tokens:,} tokens: raise "
-            "maximum_tokens, or ask for less",
-            engine=engine,
-            spent=usage,
+def _telling(failed: list[ModelError | ModelUnavailable]) -> ModelError | ModelUnavailable:
+    """Return the error that stands for all: one that another attempt may get past, else the last."""
+    telling = next((error for error in failed if isinstance(error, ModelUnavailable)), failed[-1])
+    for error in failed:
+        if error is not telling:
+            telling.add_note(f"{error.engine}: {type(error).__name__}: {error.message}")
+    return telling
+
+
+@dataclasses.dataclass
+class _Asking:
+    """One question to one model."""
+
+    chat: Chat
+    model: Model
+    prompt: Prompt
+    arrived: Arrived | None
+
+    async def answer(self, failed: list[ModelError | ModelUnavailable]) -> Answer:
+        chat, model = self.chat, self.model
+        with watched(
+            "chat",
+            model,
+            request__max_tokens=chat.maximum_tokens,
+            request__temperature=chat.temperature,
+            request__seed=chat.seed,
+            request__stop_sequences=list(chat.stop) or None,
+            output__type="json" if chat.output_schema is not None else "text",
+        ) as watch:
+            call, reused = await self._call(watch)
+            text = checked(chat, model, call)
+        return await self._kept(call, text, reused, failed)
+
+    async def _call(self, watch: Watched) -> tuple[Call, bool]:
+        """Return what the model answered, and whether it was paid for before."""
+        chat, model, prompt = self.chat, self.model, self.prompt
+        recording = chat.recording or Recording.of_environment()
+        if recording is not None and recording.mode == "replay":
+            if (call := await found(recording.object_of(model, prompt.asked))) is None:
+                raise NotRecorded(
+                    f"Model {model.name!r}: the prompt {prompt.digest[:12]} is not among the recorded ones in "
+                    f"{recording.url!r}: record it (mode='record'), or ask the model (mode='off')",
+                    engine=model.engine,
+                )
+            return self._told(watch, call, reused=True), True
+        keeps = chat.store if chat.keep != "digest" else None
+        url = call_url(keeps, chat.key, model, prompt.digest) if keeps is not None else None
+        if url is not None and (call := await found(url)) is not None:
+            return self._told(watch, call, reused=True), True
+        # Before anything is paid for: a store that is not there is found out now.
+        prompt_ref = await self._prompt_ref()
+        call = recorded(model, prompt, await self._reply())
+        self._told(watch, call, reused=False)
+        if url is not None:
+            await persisted(url, call.model_copy(update={"prompt_ref": prompt_ref, "labels": labels()}))
+        if recording is not None and recording.mode == "record":
+            asked = {"prompt": prompt.asked.decode(), "labels": labels()}
+            await persisted(recording.object_of(model, prompt.asked), call.model_copy(update=asked))
+        return call, False
+
+    def _told(self, watch: Watched, call: Call, *, reused: bool) -> Call:
+        watch.answered(call.usage, model=call.model, finish_reason=call.finish_reason, reused=reused)
+        return call
+
+    async def _reply(self) -> Reply:
+        """Ask, in the way that the server is known to take, or in each that is allowed."""
+        self._fits()
+        if self.chat.output_schema is None:
+            return await self._sent("text")
+        schema = digest_of(canonical(self.chat.output_schema))
+        known = _taken.get(kept := (self.model.base_url, self.model.name, schema))
+        ways = _WAYS if self.model.structured == "auto" else (self.model.structured,)
+        ways = ways[ways.index(known) :] if known in ways else ways
+        for way in ways:
+            try:
+                answered = await self._sent(way)
+            except SchemaUnsupported:
+                if way == ways[-1]:
+                    raise
+                continue
+            if len(_taken) >= _MAXIMUM_WAYS_KEPT:
+                _taken.clear()
+            _taken[kept] = way
+            return answered
+        raise AssertionError("there is a last way")
+
+    async def _sent(self, way: Way) -> Reply:
+        chat, model = self.chat, self.model
+        taken = await Share(model).turn(tokens_of(self.prompt.asked), chat.maximum_tokens)
+        key = digest_of(f"{chat.key or _step_key()}\0{model.name}\0{self.prompt.digest}\0{way}")[:32]
+        sending = Sending(
+            model=model,
+            path="/chat/completions",
+            body=body(model, chat, self.prompt, way),
+            key=key if chat.key is not None or activity.in_activity() else "",
+            texts=self.prompt.words,
+            schema=way in ("json_schema", "json_object"),
+            timeout=chat.timeout,
         )
-    if chat.output_schema is not None and not said.tool_calls:
-        found = json_in(text)
-        if found is None:
-            raise InvalidOutput(
-                f"Model {chat.model.name!r} answered with what is not JSON",
-                problems=("(value): is not JSON",),
-                engine=engine,
-                spent=usage,
+        try:
+            said = await reply(sending, self._arrived)
+        except (ModelError, ModelUnavailable):
+            taken.used(0)
+            raise
+        taken.used((said.usage or Usage(input_tokens=tokens_of(self.prompt.asked))).tokens)
+        return said
+
+    def _arrived(self, characters: int) -> None:
+        if self.arrived is not None:
+            self.arrived(self.model.engine, characters)
+
+    def _fits(self) -> None:
+        """Refuse a prompt that is too long even at twice the usual number of characters a token."""
+        model, limit = self.model, self.model.context_tokens
+        if limit is None:
+            return
+        least = len(self.prompt.words) // (2 * CHARACTERS_A_TOKEN)
+        if least + (self.chat.maximum_tokens or 0) > limit:
+            raise ContextTooLong(
+                f"Model {model.name!r} takes {limit:,} tokens (context_tokens), and the prompt has at least some "
+                f"{least:,}, with {self.chat.maximum_tokens or 0:,} more for the answer",
+                engine=model.engine,
             )
-        text = found
-    digest = digest_of(text)
-    ref, prompt_ref = await _stored(chat, text, digest, ".txt"), None
-    if chat.keep == "reference":
-        prompt_ref = await _stored(chat, prompt.asked.decode(), prompt.digest, ".json")
-    return Answer(
-        text,
-        Completion(
-            text=text if chat.keep == "inline" else None,
-            text_ref=ref,
-            digest=digest,
-            tool_calls=tuple(said.tool_calls),
-            finish_reason=said.finish_reason or ("tool_calls" if said.tool_calls else "stop"),
-            usage=usage,
-            model=said.model or chat.model.name,
-            engine=engine,
-            prompt_digest=prompt.digest,
-            prompt_ref=prompt_ref,
-        ),
-    )
+
+    async def _prompt_ref(self) -> ObjectRef | None:
+        if self.chat.keep != "reference" or self.chat.store is None:
+            return None
+        return await text_object(self.chat.store, self.prompt.asked, ".json")
+
+    async def _kept(self, call: Call, text: str, reused: bool, failed: list[ModelError | ModelUnavailable]) -> Answer:
+        chat = self.chat
+        by_reference = chat.keep == "reference" and chat.store is not None
+        text_ref = await text_object(chat.store, text, ".txt") if by_reference and chat.store is not None else None
+        spent = sum((error.spent for error in failed if isinstance(error, ModelError) and error.spent), Usage())
+        return Answer(
+            text,
+            Completion(
+                text=text if chat.keep == "inline" else None,
+                text_ref=text_ref,
+                digest=digest_of(text),
+                tool_calls=call.tool_calls,
+                finish_reason=call.finish_reason,
+                usage=call.usage + spent if spent.calls else call.usage,
+                model=call.model or self.model.name,
+                engine=call.engine,
+                prompt_digest=self.prompt.digest,
+                prompt_ref=await self._prompt_ref(),
+                instead_of=tuple(f"{error.engine}: {type(error).__name__}" for error in failed),
+                reused=reused,
+            ),
+        )
 
 
-async def _stored(chat: Chat, text: str, digest: str, suffix: str) -> ObjectRef | None:
-    if chat.keep != "reference" or chat.store is None:
-        return None
-    return await objects.write(objects.join(chat.store, "texts", digest[:2], digest + suffix), text)
-
-
-def _estimated(prompt: Prompt, said: Reply) -> Usage:
-    """Return the tokens that texts of this length take, roughly."""
-    return Usage(
-        input_tokens=len(prompt.asked) // _CHARACTERS_A_TOKEN + 1,
-        output_tokens=len(said.text) // _CHARACTERS_A_TOKEN + 1,
-        calls=1,
-        estimated=True,
-    )
+def _step_key() -> str:
+    return idempotency_key("segue.llm") if activity.in_activity() else ""

@@ -24,11 +24,13 @@ an answer, or a key.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from segue.activities.errors import Retryable, Terminal
 from segue.activities.llm._usage import Usage
 
 __all__ = [
+    "MODEL_ERRORS",
     "ContextTooLong",
     "Filtered",
     "InvalidOutput",
@@ -144,3 +146,25 @@ class ModelUnavailable(Retryable):
     def __init__(self, message: str, *, engine: str = "", after: timedelta | None = None) -> None:
         super().__init__(message, after=after)
         self.engine = engine
+
+
+MODEL_ERRORS: Final[frozenset[str]] = frozenset(
+    cls.__name__
+    for cls in (
+        ModelError,
+        Refused,
+        Filtered,
+        Truncated,
+        InvalidOutput,
+        ContextTooLong,
+        SchemaUnsupported,
+        ModelNotFound,
+        WrongModel,
+        UsageMissing,
+        QuotaExceeded,
+        RequestRejected,
+        NotRecorded,
+        ModelUnavailable,
+    )
+)
+"""What errors are called by which another model may be asked."""

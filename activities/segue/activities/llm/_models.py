@@ -46,6 +46,7 @@ class Model(BaseModel):
         key: Where the worker finds its key, sent as `Authorization: Bearer`; None for a server that wants none.
         headers: Further headers, such as a key under another name, by `SecretRef`.
         label: What results call it, in place of its name: the `engine` of a completion.
+        provider: Who serves it, in OpenTelemetry's word (`gen_ai.provider.name`); by default the host's name.
         price: What its tokens cost; without it, no cost is told.
         context_tokens: Most tokens that a prompt and its answer may have together. A prompt that is certainly longer is
             refused before it is sent.
@@ -67,6 +68,7 @@ class Model(BaseModel):
     key: SecretRef | None = None
     headers: Mapping[str, str | SecretRef] = Field(default={}, repr=False)
     label: str = ""
+    provider: str = ""
     price: Price | None = None
     context_tokens: Annotated[int, Field(gt=0)] | None = None
     structured: Structured = "auto"

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from segue.activities import faithful
+from segue.activities.llm._errors import MODEL_ERRORS
 from segue.activities.llm._messages import Message, Tool, ToolCall
 from segue.activities.llm._models import Model
+from segue.activities.llm._records import Recording
 from segue.activities.llm._usage import Usage
 from segue.activities.objects import ObjectPrefix, ObjectRef
 
-__all__ = ["Answer", "Chat", "Completion", "Keep"]
+__all__ = ["FALL_BACK_ON", "Answer", "Chat", "Completion", "Keep"]
 
 T = TypeVar("T")
+
+FALL_BACK_ON: Final = (
+    "ModelUnavailable",
+    "ModelNotFound",
+    "QuotaExceeded",
+    "ContextTooLong",
+    "SchemaUnsupported",
+)
+"""The errors after which another model is asked unless the caller says otherwise: those in which the first has said
+nothing. A refusal or a bad answer is an answer, of which its caller decides."""
 
 Keep = Literal["reference", "inline", "digest"]
 """Where texts are kept: in objects, of which the history holds references; in the history; or nowhere, only their
@@ -43,7 +55,10 @@ class Chat(BaseModel):
         keep: Where prompt and answer are kept.
         store: Object URL prefix under which they are kept, and under which a paid answer is found again after a crash.
         timeout: Longest time for the call; by default what is left of the step's attempt.
-        key: Stands for this call in place of the step's own idempotency key.
+        key: Stands for this call in place of the step's own idempotency key: under it a paid answer is found again.
+        fallbacks: Models that are asked in its place, in this order, where one has failed with an error that leads on.
+        fall_back_on: Which errors lead on, by their classes' names; a class stands for those below it.
+        recording: Where answers are recorded, or replayed from; by default what the worker's environment says.
     """
 
     model_config = _MODEL
@@ -63,6 +78,17 @@ class Chat(BaseModel):
     store: ObjectPrefix | None = None
     timeout: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     key: Annotated[str, Field(min_length=1)] | None = None
+    fallbacks: tuple[Model, ...] = ()
+    fall_back_on: tuple[str, ...] = FALL_BACK_ON
+    recording: Recording | None = None
+
+    @field_validator("fall_back_on")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in MODEL_ERRORS:
+                raise ValueError(f"names {name!r}, which is none of {', '.join(sorted(MODEL_ERRORS))}")
+        return names
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Self:
@@ -88,6 +114,8 @@ class Completion(BaseModel):
         engine: Which engine made it: the model's label, or its name.
         prompt_digest: SHA-256 of the request, but for the model.
         prompt_ref: The object that holds the request, with `keep="reference"`.
+        instead_of: The models that were asked before it and failed, each with the error: `big: ContextTooLong`. What
+            they took is in `usage`.
         reused: Whether it was paid for before: found after a crash, or recorded.
     """
 
@@ -103,6 +131,7 @@ class Completion(BaseModel):
     engine: str
     prompt_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     prompt_ref: ObjectRef | None = None
+    instead_of: tuple[str, ...] = ()
     reused: bool = False
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 import pydantic_core
 
 from segue.activities import faithful
+from segue.activities.llm._json import fields, items
 
-__all__ = ["json_in", "schema_of"]
+__all__ = ["is_strict", "json_in", "schema_of"]
 
 _FENCE: Final = re.compile(r"```[A-Za-z0-9]*\s*\n(.*?)```", re.DOTALL)
 
@@ -31,6 +32,21 @@ def json_in(text: str) -> str | None:
             continue
         return candidate
     return None
+
+
+def is_strict(schema: Any) -> bool:
+    """Return whether a schema has the form that providers can hold a model to: each object closed, each field required.
+
+    One that has not is refused by them if it is called strict.
+    """
+    rules = fields(schema)
+    if "properties" in rules or rules.get("type") == "object":
+        names = fields(rules.get("properties"))
+        if rules.get("additionalProperties") is not False or set(items(rules.get("required"))) != set(names):
+            return False
+    inner = [*fields(rules.get("properties")).values(), *fields(rules.get("$defs")).values()]
+    inner += [one for name in ("anyOf", "allOf", "oneOf", "prefixItems") for one in items(rules.get(name))]
+    return all(map(is_strict, [*inner, rules.get("items", {})]))
 
 
 def _candidates(text: str) -> list[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from segue.activities.llm._models import Price
 
 __all__ = ["Usage"]
+
+# A token costs a tenth of a millionth of a dollar at the least. What lies below that is the error of adding.
+_DIGITS: Final = 12
 
 
 class Usage(BaseModel):
@@ -41,7 +46,7 @@ class Usage(BaseModel):
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
-            cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
+            cost_usd=round((self.cost_usd or 0.0) + (other.cost_usd or 0.0), _DIGITS) if known else None,
             calls=self.calls + other.calls,
             estimated=self.estimated or other.estimated,
         )
@@ -53,4 +58,4 @@ class Usage(BaseModel):
         cached = price.input if price.cached_input is None else price.cached_input
         fresh = max(self.input_tokens - self.cached_input_tokens, 0)
         millions = fresh * price.input + self.cached_input_tokens * cached + self.output_tokens * price.output
-        return self.model_copy(update={"cost_usd": millions / 1_000_000})
+        return self.model_copy(update={"cost_usd": round(millions / 1_000_000, _DIGITS)})

@@ -16,6 +16,7 @@ from segue.activities.llm._json import canonical, digest_of, fields, is_count, i
 from segue.activities.llm._messages import Message, ToolCall
 from segue.activities.llm._models import Model
 from segue.activities.llm._requests import Chat
+from segue.activities.llm._schemas import is_strict
 from segue.activities.llm._usage import Usage
 from segue.activities.objects import ObjectRef, read
 
@@ -38,11 +39,13 @@ class Prompt:
         messages: The conversation, as the protocol has it.
         asked: All that was asked, as JSON.
         digest: SHA-256 of that.
+        words: All texts in one, their white space single: what may be repeated in no error.
     """
 
     messages: list[dict[str, Any]]
     asked: bytes
     digest: str
+    words: str
 
 
 @dataclasses.dataclass
@@ -87,7 +90,8 @@ async def rendered(chat: Chat) -> Prompt:
             "sample": chat.sample,
         }
     )
-    return Prompt(messages, asked, digest_of(asked))
+    words = " ".join(" ".join(str(message["content"] or "") for message in messages).split())
+    return Prompt(messages, asked, digest_of(asked), words)
 
 
 def body(model: Model, chat: Chat, prompt: Prompt, way: Way) -> dict[str, Any]:
@@ -113,7 +117,7 @@ def body(model: Model, chat: Chat, prompt: Prompt, way: Way) -> dict[str, Any]:
             {"type": "function", "function": {"name": chat.tool_choice}} if named else chat.tool_choice
         )
     if way == "json_schema":
-        schema = {"name": chat.schema_name, "schema": chat.output_schema, "strict": True}
+        schema = {"name": chat.schema_name, "schema": chat.output_schema, "strict": is_strict(chat.output_schema)}
         made["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif way == "json_object":
         made["response_format"] = {"type": "json_object"}
