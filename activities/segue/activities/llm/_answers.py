@@ -32,7 +32,7 @@ CHARACTERS_A_TOKEN: Final = 4
 # Servers that are not OpenAI's have words of their own for why an answer ended.
 _TRUNCATED: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _FILTERED: Final = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii"})
-_VERSION: Final = re.compile(r"[-@:](?:\d[\w.]*|v\d[\w.]*|latest|preview|exp)(?=$|[-@:])")
+_VERSION: Final = re.compile(r"(?:[-@:](?:\d{3,}(?:-\d{2}){0,2}|\d{2}-\d{2}|v\d+(?:\.\d+)*|latest|preview|exp))+$")
 
 
 def tokens_of(text: bytes | str) -> int:

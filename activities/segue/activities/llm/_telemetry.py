@@ -94,8 +94,11 @@ def watched(operation: str, model: Model, **attributes: Any) -> Generator[Watche
 def _count(operation: str, model: Model, usage: Usage | None, seconds: float, error: str) -> None:
     if not activity.in_activity():
         return
+    try:
+        meter = activity.metric_meter()
+    except RuntimeError:  # an activity in a process of its own has none
+        return
     named = {"gen_ai.operation.name": operation, "gen_ai.request.model": model.name}
-    meter = activity.metric_meter()
     durations = meter.create_histogram_float("gen_ai.client.operation.duration", "Time of a call", "s")
     durations.record(seconds, {**named, "error.type": error} if error else named)
     if usage is None:
