@@ -11,7 +11,7 @@ import statistics
 from collections import Counter, defaultdict
 from typing import Final
 
-from segue.activities.documents.structure import headings, labels, layout
+from segue.activities.documents.structure import headings, labels, marks
 from segue.activities.documents.structure.blocks import SEPARATOR, Block, Reading
 
 __all__ = ["Line", "assembled"]
@@ -88,10 +88,10 @@ def _without_furniture(pages: list[list[Line]]) -> list[Line]:
         upper = by_height[:_EDGE]
         for line in upper + [line for line in by_height[-_EDGE:] if line not in upper]:
             at_top = line in upper and by_height.index(line) < len(by_height) / 2
-            if layout.is_page_number(line.text):
+            if marks.is_page_number(line.text):
                 numbers.append(line)
             else:
-                edges[layout.shape(line.text), at_top].append(line)
+                edges[marks.shape(line.text), at_top].append(line)
     dropped: set[int] = set()
     if len({line.page for line in numbers}) >= 2 and len({line.text for line in numbers}) >= 2:
         middle = statistics.median(line.bottom for line in numbers)
@@ -195,11 +195,7 @@ def _written(
             parts.append(text)
             length += len(text)
         strong = all(line.bold or line.height > 1.15 * body for line in paragraph)
-        content = "".join(parts[-len(paragraph) :])
-        kind = "furniture" if paragraph[0].furniture else "text"
-        if kind == "text" and layout.is_contents(content):
-            kind = "contents"
-        found.append(Block(start, length, kind, strong=strong))
+        found.append(Block(start, length, "furniture" if paragraph[0].furniture else "text", strong=strong))
     begins: list[int] = []
     for index in reversed(range(count)):
         begins.append(starts.get(index, begins[-1] if begins else length))

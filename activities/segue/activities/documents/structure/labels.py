@@ -29,6 +29,7 @@ class Label:
         values: What it may count as, the likeliest first: `(i)` is the first of one style and the ninth of another.
         path: The numbers of a decimal label: (4, 2) of `4.2`.
         word: The word in front, in lower case: `article`, `section`, `exhibit`, ...
+        doubtful: Whether the form alone is too weak, so that the number must be the one that comes next.
     """
 
     start: int
@@ -38,6 +39,7 @@ class Label:
     values: tuple[tuple[str, int], ...]
     path: tuple[int, ...] = ()
     word: str = ""
+    doubtful: bool = False
 
 
 ATTACHMENT: Final = frozenset({"exhibit", "schedule", "appendix", "annex", "annexure", "attachment", "addendum"})
@@ -45,7 +47,9 @@ ATTACHMENT: Final = frozenset({"exhibit", "schedule", "appendix", "annex", "anne
 
 BULLET: Final = re.compile(r"[•●▪◦·‣∙○■□◆❖➢✓]\s*|[*\u2013\u2014-]\s+(?=\S)|o\s{2,}(?=\S)")
 
-_WORDS: Final = "ARTICLE|SECTION|CHAPTER|PART|CLAUSE|TITLE|EXHIBIT|SCHEDULE|APPENDIX|ANNEX|ANNEXURE|ATTACHMENT|ADDENDUM"
+_WORDS: Final = (
+    "ARTICLE|ITEM|SECTION|CHAPTER|PART|CLAUSE|TITLE|EXHIBIT|SCHEDULE|APPENDIX|ANNEX|ANNEXURE|ATTACHMENT|ADDENDUM"
+)
 _SPELT: Final = {
     word: number
     for number, word in enumerate(
@@ -57,17 +61,19 @@ _SPELT: Final = {
     )
 }
 _NAMED: Final = re.compile(
-    rf"(?P<word>{_WORDS}|{'|'.join(word.title() for word in _WORDS.split('|'))})\s+(?:No\.\s*)?"
-    rf"(?:(?P<decimal>\d{{1,3}}(?:\.\d{{1,3}})*)(?P<sub>(?:\([a-zA-Z0-9]{{1,4}}\))*)"
+    rf"(?P<word>{_WORDS})\s+(?:No\.\s*)?[\"\u201c]?"
+    rf"(?:(?P<decimal>\d{{1,3}}(?:\.\d{{1,3}})*)(?P<sub>[A-Z]?(?:\([a-zA-Z0-9]{{1,4}}\))*)"
     rf"|(?P<roman>[IVXLC]{{1,8}})|(?P<letter>[A-Z](?:-?\d{{1,2}})?)|(?P<spelt>{'|'.join(_SPELT)}))"
-    r"(?![\w'\u2019])(?P<close>\s?[.:)]|(?=\s*[-\u2013\u2014])|(?=\s|$))",
+    r"[\"\u201d]?(?![\w'\u2019])(?P<close>\s?[.:)]|(?=\s*[-\u2013\u2014])|(?=\s|$))",
     re.IGNORECASE,
 )
 _SIGN: Final = re.compile(r"§+\s*(?P<decimal>\d{1,4}(?:\.\d{1,3})*)[.:)]?(?=\s|$)")
-# Digits that OCR reads as letters are taken where at least one of the others is a digit.
 _DECIMAL: Final = re.compile(
-    r"(?P<decimal>\d{1,3}(?:\s?\.\s?[\dlIO]{1,3}){1,5}|[lI]\s?\.\s?\d{1,2}(?:\s?\.\s?[\dlIO]{1,3}){0,3})"
-    r"(?P<sub>(?:\([a-zA-Z0-9]{1,4}\))*)[.:)]{0,2}(?=\s|$|[\"\u201c(])"
+    r"(?P<decimal>\d{1,3}(?:\.\d{1,3}){1,5})(?P<sub>(?:\([a-zA-Z0-9]{1,4}\))*)[.:)]{0,2}(?=\s|$|[\"\u201c(A-Z])"
+)
+# Digits that OCR reads as letters, and points that it sets spaces around.
+_MISREAD: Final = re.compile(
+    r"(?P<decimal>(?:\d{1,2}|[lI])(?:\s?\.\s?(?:\d{1,2}|[lIO]|\d[lIO])){1,3})[.:)]{0,2}(?=\s+[A-Z\"\u201c(])"
 )
 _NUMBER: Final = re.compile(
     r"(?P<open>\()?(?P<number>\d{1,3})(?P<close>\s?[.)]|\s?(?=[-\u2013\u2014]\s)|\.?:)(?=\s|$|[\"\u201c(A-Z])"
@@ -75,7 +81,7 @@ _NUMBER: Final = re.compile(
 _LETTER: Final = re.compile(
     r"(?P<open>\()?(?P<letter>[a-z]{1,2}|[A-Z]{1,2}|[ivxlc]{1,7}|[IVXLC]{1,7})(?P<close>\s?[.)])(?=\s|$|[\"\u201c(A-Za-z])"
 )
-_BARE: Final = re.compile(r"(?P<number>\d{1,3})(?:\t|\s{2,})(?=[A-Z\"\u201c(])")
+_BARE: Final = re.compile(r"(?P<number>\d{1,3})(?:(?:\t|\s{2,})(?=[A-Z\"\u201c(])|\s(?=[A-Z]{3}))")
 _ROMAN: Final = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _DIGITS: Final = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _OCR: Final = str.maketrans({"l": "1", "I": "1", "O": "0"})
@@ -89,7 +95,7 @@ _INLINE: Final = re.compile(
 def at(text: str, position: int, end: int | None = None) -> Label | None:
     """Return the label that begins at a position of a text; None if none does."""
     stop = len(text) if end is None else end
-    for pattern in (_NAMED, _SIGN, _DECIMAL, _NUMBER, _LETTER, _BARE):
+    for pattern in (_NAMED, _SIGN, _DECIMAL, _MISREAD, _NUMBER, _LETTER, _BARE):
         match = pattern.match(text, position, stop)
         if match is not None and (label := _label(match, pattern)) is not None:
             return label
@@ -121,12 +127,17 @@ def roman(text: str) -> int | None:
 
 def _label(match: re.Match[str], pattern: re.Pattern[str]) -> Label | None:
     groups = match.groupdict()
-    word = (groups.get("word") or "").lower()
+    word = groups.get("word") or ""
+    if word and word[0].islower():
+        return None
+    word = word.lower()
     if decimal := groups.get("decimal"):
         path = tuple(int(part) for part in re.split(r"\s?\.\s?", decimal.translate(_OCR)))
+        if len(path) == 2 and path[1] == 0:  # "2.0" stands above "2.1"
+            path = path[:1]
         style = f"{word}-{len(path)}" if word and word != "section" else f"decimal-{len(path)}"
         printed = decimal + (groups.get("sub") or "")
-        return _made(match, printed, style, ((style, path[-1]),), path, word)
+        return _made(match, printed, style, ((style, path[-1]),), path, word, pattern is _MISREAD)
     if number := groups.get("number"):
         if (groups.get("open") is not None) and not (groups.get("close") or "").strip().startswith(")"):
             return None
@@ -135,7 +146,9 @@ def _label(match: re.Match[str], pattern: re.Pattern[str]) -> Label | None:
         close = (groups.get("close") or "").strip()
         if close == ")":
             return _made(match, f"{number})", "1)", (("1)", int(number)),))
-        return _made(match, number, "decimal-1", (("decimal-1", int(number)),), (int(number),))
+        return _made(
+            match, number, "decimal-1", (("decimal-1", int(number)),), (int(number),), doubtful=pattern is _BARE
+        )
     if word:
         return _named(match, word)
     return _lettered(match) if pattern is _LETTER else None
@@ -180,5 +193,6 @@ def _made(
     values: tuple[tuple[str, int], ...],
     path: tuple[int, ...] = (),
     word: str = "",
+    doubtful: bool = False,
 ) -> Label:
-    return Label(match.start(), match.end(), printed, style, values, path, word)
+    return Label(match.start(), match.end(), printed, style, values, path, word, doubtful)

@@ -1,9 +1,7 @@
-"""Sections and clauses out of blocks: which numbers count on from which, what heads what, where one clause ends.
+"""Sections and clauses out of blocks: which blocks hold several clauses, what heads what, where one clause ends.
 
     sections, clauses = outline(reading)
 
-Numbers are followed as a reader follows them, by a stack of those that are open: `4.2` stands below `4`, `(b)` counts on
-from `(a)`, `(i)` after `(h)` is a letter if `(j)` comes next and a first item if `(ii)` does, `Exhibit A` ends them all.
 A number within running text is taken for one only if it stands where a sentence or an item may begin and is the one that
 comes next, so that "as set out in 4.2" begins no clause. At the start of a block the form is enough, so that numbers that
 are missing, repeated or misread do not stop anything.
@@ -20,35 +18,29 @@ from segue.activities.documents.spans import Span
 from segue.activities.documents.structure import headings, labels
 from segue.activities.documents.structure.blocks import Block, Kind, Reading
 from segue.activities.documents.structure.labels import ATTACHMENT, Label
+from segue.activities.documents.structure.marks import mark
+from segue.activities.documents.structure.numbers import RANKS, Numbers, Open
 from segue.activities.documents.structure.sentences import cut
 
 __all__ = ["outline"]
 
-_RANKS: Final = {"part": 1, "title": 1, "chapter": 2, "article": 3}
+# Numbers within running text may leave out this many.
+_FURTHEST: Final = 3
+_TITLE: Final = 120
+_TAIL: Final = 90
+
 _SPACE: Final = re.compile(r"\s*")
-_SENTENCE_END: Final = re.compile(
+_ITEM_END: Final = re.compile(
     r"[.:;?!][\"\u201d\u2019')\]]*\s+(?:(?:and|or|and/or)\s+)?$|[\u2014\u2013-]\s+$|\s{3,}$", re.IGNORECASE
 )
 _LIST_OPENS: Final = re.compile(r"[.:;?!\u2014\u2013][\"\u201d\u2019')\]]*\s+$|\s{3,}$")
-_LAST_END: Final = re.compile(r"[.:;?!][\"\u201d\u2019')\]]*\s")
+_SENTENCE_END: Final = re.compile(r"[.:;?!][\"\u201d\u2019')\]]*\s")
 _REFERENCE: Final = re.compile(
-    r"\b(?:sections?|articles?|clauses?|paragraphs?|sub-?(?:sections?|clauses?|paragraphs?)|exhibits?|schedules?|annex"
-    r"|appendix|items?|parts?|chapters?|rules?|nos?\.|§+|and|or|of|in|to|under|through|by|with)\s*$",
+    r"(?:\b(?:sections?|articles?|clauses?|paragraphs?|sub-?(?:sections?|clauses?|paragraphs?)|exhibits?|schedules?|annex"
+    r"|appendix|items?|parts?|chapters?|rules?|nos?\.|of|in|to|under|through|by|with)|§+)\s*$",
     re.IGNORECASE,
 )
-
-
-@dataclasses.dataclass(slots=True)
-class _Open:
-    """A number or heading that is open: what stands below it, until one that counts on from it or from one above."""
-
-    style: str
-    value: int = 0
-    path: tuple[int, ...] = ()
-    word: str = ""
-    declared: int = 0
-    depth: int = 0
-    section: int | None = None
+_TITLE_PUNCTUATION: Final = re.compile(r"[-\u2013\u2014:.\s]*")
 
 
 @dataclasses.dataclass(slots=True)
@@ -63,27 +55,49 @@ class _Section:
 
 def outline(reading: Reading) -> tuple[tuple[Section, ...], tuple[Clause, ...]]:
     """Return the sections and clauses of a document."""
-    builder = _Outline(reading)
+    mark(reading.text, reading.blocks)
+    outliner = _Outliner(reading)
     for block in reading.blocks:
-        builder.take(block)
-    return builder.finished()
+        outliner.take(block)
+    return outliner.finished()
 
 
-class _Outline:
+class _Outliner:
     def __init__(self, reading: Reading) -> None:
         self._text = reading.text
         # Where the source says what its headings are, a look is not enough to be one.
-        self._declared = sum(block.level > 0 for block in reading.blocks) > 1
-        self._stack: list[_Open] = []
+        self._declares = sum(block.level > 0 for block in reading.blocks) > 1
+        self._numbers = Numbers()
         self._sections: list[_Section] = []
         self._clauses: list[Clause] = []
         self._end = 0
-        self._titleless: _Section | None = None
-        self._after_heading = True
+        # A number that stands in a block of its own, before the text that it numbers.
+        self._alone: tuple[int, int, Label] | None = None
+        # The section of "ARTICLE I" on a line of its own, before its title.
+        self._untitled: _Section | None = None
+
+    def take(self, block: Block) -> None:
+        """Take the next block."""
+        if self._alone is not None and not self._is_plain(block):
+            self._leave_alone()
+        untitled = self._untitled
+        if block.kind in ("row", "furniture", "contents"):
+            self._clause(block.start, block.end, kind=block.kind)
+        elif block.speaker:
+            self._clause(block.start, block.end, speaker=block.speaker)
+        elif block.level:
+            self._declared(block)
+        else:
+            self._paragraph(block)
+        if block.kind != "furniture" and self._untitled is untitled:
+            self._untitled = None
 
     def finished(self) -> tuple[tuple[Section, ...], tuple[Clause, ...]]:
+        """Return the sections and clauses."""
+        if self._alone is not None:
+            self._leave_alone()
         self._close(0)
-        sections = tuple(
+        return tuple(
             Section(
                 start=section.start,
                 end=section.end,
@@ -93,368 +107,282 @@ class _Outline:
                 heading=Span(start=section.heading[0], end=section.heading[1]),
             )
             for section in self._sections
-        )
-        return sections, tuple(self._clauses)
+        ), tuple(self._clauses)
 
-    def take(self, block: Block) -> None:
-        """Take the next block."""
-        if block.kind in ("row", "furniture", "contents"):
-            self._clause(block.start, block.end, kind=block.kind)
-        elif block.speaker:
-            self._clause(block.start, block.end, speaker=block.speaker)
-        elif block.level:
-            self._heading(block)
-        else:
-            self._paragraph(block)
+    # Kinds of blocks
 
-    def _heading(self, block: Block) -> None:
+    def _declared(self, block: Block) -> None:
         """Take a heading that the source declares as one."""
         label = labels.at(self._text, block.start, block.end)
-        if label is not None and not block.label and not self._begins(label, block.end):
+        if label is not None and not block.label and not self._begins_block(label, block.end):
             label = None
-        declared = [index for index, entry in enumerate(self._stack) if entry.declared]
-        above = [index for index in declared if self._stack[index].declared < block.level]
         # What only looked like a heading ends at one that is declared, and so do lists.
-        self._close(above[-1] + 1 if above else 0, block.start)
-        entry = _Open("declared", declared=block.level)
+        above = [index for index, entry in enumerate(self._numbers.open) if 0 < entry.declared < block.level]
+        self._close(above[-1] + 1 if above else 0)
+        entry = Open("declared", declared=block.level)
         if label is not None:
             style, value = label.values[0]
-            entry = _Open(style, value, label.path, label.word, block.level)
-        self._stack.append(entry)
-        self._section(block.start, block.end, label, (block.start, block.end))
+            entry = Open(style, value, label.path, label.word, block.level)
+        self._numbers.open.append(entry)
+        self._section(block.start, block.end, label, label.end if label is not None else block.start, block.end)
         self._clause(block.start, block.end, label, "heading")
 
     def _paragraph(self, block: Block) -> None:
         """Take a block that may hold several numbered clauses one after another, as flattened texts do."""
         start, label = block.start, None
+        if self._alone is not None:
+            start, _, label = self._alone
+            self._alone = None
+            self._piece_by_piece(start, label, block.start, block, placed=True)
+            return
         if block.label:
             label = labels.at(self._text, block.start, block.label)
-        elif (found := labels.at(self._text, start, block.end)) is not None and self._begins(found, block.end):
+        elif (found := labels.at(self._text, start, block.end)) is not None and self._begins_block(found, block.end):
             label = found
-        if label is None and self._is_heading(block):
-            self._unnumbered(block.start, block.end, block.strong)
+        if label is None and (self._looks_like_heading(block) or self._titles_number(block)):
+            self._heading(block.start, block.end, strong=block.strong)
             return
-        # The first piece is placed before the next number is looked for: whether that counts on depends on it.
-        depth = block.depth
+        if label is not None and not label.word and not self._text[label.end : block.end].strip():
+            self._enter(label, block.end, block.depth)
+            self._alone = (block.start, block.end, label)
+            return
+        self._piece_by_piece(start, label, label.end if label is not None else start, block)
+
+    def _piece_by_piece(
+        self, start: int, label: Label | None, content: int, block: Block, *, placed: bool = False
+    ) -> None:
+        depth, prefix = block.depth, ""
         while True:
-            content = self._enter(start, label, depth, block.end)
-            following = self._next(start, content, block.end)
+            # Whether the next number counts on depends on this one, so this one is placed first.
+            if label is not None and not placed:
+                self._enter(label, block.end, depth)
+            following = self._next(content, block.end)
             stop = following.start if following is not None else block.end
-            tail = self._tail(content, stop) if following is not None else stop
-            self._piece(start, _trimmed(self._text, start, tail), label, block.strong)
-            if tail < stop:
-                self._unnumbered(_SPACE.match(self._text, tail).end(), _trimmed(self._text, tail, stop), False)  # type: ignore[union-attr]
+            if following is not None and not self._text[content:stop].strip() and label is not None:
+                # "(a) (i) a fee": two numbers, one clause.
+                prefix += label.printed
+            else:
+                tail = self._tail(content, stop) if following is not None else stop
+                piece_end = _trimmed(self._text, start, tail)
+                if label is None and following is not None and headings.is_title(self._text[start:piece_end]):
+                    self._heading(start, piece_end, strong=False)
+                else:
+                    self._piece(start, piece_end, label, block.strong, prefix)
+                if tail < stop:
+                    begin = _after_space(self._text, tail, stop)
+                    self._heading(begin, _trimmed(self._text, begin, stop), strong=False)
+                start, prefix = stop, ""
             if following is None:
                 return
-            start, label, depth = following.start, following, 0
+            label, content, depth, placed = following, following.end, 0, False
 
-    def _enter(self, start: int, label: Label | None, depth: int, end: int) -> int:
-        """Open a number, and the one that may follow it at once, as in `(a) (i)`. Return where its text begins."""
-        if label is None:
-            return start
-        titled = self._has_title(label, end)
-        cut_at, style, value, _ = self._place(label, titled, depth)
-        self._close(cut_at, start)
-        self._stack.append(_Open(style, value, label.path, label.word, depth=depth))
-        return label.end
-
-    def _piece(self, start: int, end: int, label: Label | None, strong: bool) -> None:
-        """Write one clause, and the section that it begins if it has a title."""
+    def _piece(self, start: int, end: int, label: Label | None, strong: bool, prefix: str) -> None:
+        """Write one clause, and the section that it begins if its number is followed by a title."""
         if label is None:
             self._clause(start, end)
             return
-        begin = _SPACE.match(self._text, label.end, max(end, label.end))
-        title_start = begin.end() if begin is not None else label.end
+        title_start = _after_space(self._text, label.end, max(end, label.end))
         if title_start >= end:
-            if label.word:
-                self._section(start, end, label, (start, end))
-                self._titleless = self._sections[-1]
-                self._clause(start, end, label, "heading")
-            else:
-                self._clause(start, end, label)
+            if label.word and not self._opens_document(label):
+                self._untitled = self._section(start, end, label, start, end)
+            self._clause(start, end, label, "heading" if label.word else "text", prefix)
             return
         title_end = self._title(label, title_start, end, strong)
-        if title_end is not None:
-            whole = not self._text[title_end:end].strip(" \t\n.:-\u2013\u2014")
-            self._section(start, end if whole else title_end, label, (title_start, title_end))
-            self._clause(start, end, label, "heading" if whole else "text")
-        else:
-            self._clause(start, end, label)
+        if title_end is None or self._opens_document(label):
+            self._clause(start, end, label, prefix=prefix)
+            return
+        whole = not self._text[title_end:end].strip(" \t\n.:-\u2013\u2014")
+        self._section(start, end if whole else title_end, label, title_start, title_end)
+        self._clause(start, end, label, "heading" if whole else "text", prefix)
 
-    def _unnumbered(self, start: int, end: int, strong: bool) -> None:
+    def _heading(self, start: int, end: int, *, strong: bool) -> None:
         """Take a heading that has no number, and only looks like one."""
-        if self._titleless is not None and self._titleless.heading[1] == self._end:
+        if self._untitled is not None:
             # "ARTICLE I" on one line, its title on the next.
-            section = self._titleless
-            section.title = f"{_title_text(self._text[start:end])}"
-            section.heading = (section.heading[0], end)
-            self._titleless = None
+            self._untitled.title = _title_text(self._text[start:end])
+            self._untitled.heading = (self._untitled.heading[0], end)
+            self._untitled = None
             self._clause(start, end, kind="heading")
             return
         style = "caps" if headings.is_caps(self._text[start:end]) else ("strong" if strong else "title")
-        same = [index for index, entry in enumerate(self._stack) if entry.style == style]
-        if same:
-            keep = same[0]
-        else:
-            keep = 0
-            for entry in self._stack:
-                if not (entry.declared or entry.word in ATTACHMENT or (style != "caps" and _heads(entry))):
-                    break
-                keep += 1
-        self._close(keep, start)
-        self._stack.append(_Open(style))
-        self._section(start, end, None, (start, end))
+        self._close(self._numbers.below_headings(style))
+        self._numbers.open.append(Open(style))
+        self._section(start, end, None, start, end)
         self._clause(start, end, kind="heading")
 
-    # What stands where
+    def _leave_alone(self) -> None:
+        """Write the number that no text follows."""
+        if self._alone is not None:
+            start, end, label = self._alone
+            self._alone = None
+            self._clause(start, end, label)
 
-    def _begins(self, label: Label, end: int) -> bool:
+    # What begins where
+
+    def _begins_block(self, label: Label, end: int) -> bool:
         """Return whether what has a number's form at the start of a block is one."""
         text = self._text
-        rest = _SPACE.match(text, label.end, end)
-        position = rest.end() if rest is not None else label.end
+        position = _after_space(text, label.end, end)
         following = text[position : position + 1] if position < end else ""
         if label.word:
             # "Section 4.2 of this Agreement applies" is a sentence that begins with a reference.
             if label.word in ATTACHMENT and end - label.start > 200 and not self._has_title(label, end):
                 return False
-            return (
-                not following
-                or following.isupper()
-                or following in '-\u2013\u2014:."\u201c(['
-                or text[label.end - 1] in ".:)"
-            )
-        expected = self._place(label, False, 0)[3]
-        if label.style.startswith("decimal"):
-            if len(label.path) == 1 and text[label.end - 1].isspace():
-                return expected
-            return expected or not (following.islower() or following in "%,")
+            closed = text[label.end - 1] in ".:)"
+            return not following or following.isupper() or following in '-\u2013\u2014:."\u201c([' or closed
+        distance = self._numbers.place(label, text).distance
+        if label.path:
+            if label.doubtful:
+                return distance == 1
+            return distance == 1 or not (following.islower() or following in "%,")
         if label.printed.startswith("("):
-            return following != ""
+            return True
         # "A. Smith" is a name, "I. Introduction" is not.
-        return expected and following != ""
+        return distance == 1 and following != ""
 
-    def _next(self, start: int, content: int, end: int) -> Label | None:
+    def _next(self, content: int, end: int) -> Label | None:
         """Return the next number within a block at which a clause begins."""
-        for label in labels.inline(self._text, content, end):
-            if self._begins_inline(label, start, content, end):
-                return label
-        return None
+        return next(
+            (label for label in labels.inline(self._text, content, end) if self._begins_within(label, content, end)),
+            None,
+        )
 
-    def _begins_inline(self, label: Label, start: int, content: int, end: int) -> bool:
+    def _begins_within(self, label: Label, content: int, end: int) -> bool:
         text = self._text
-        before = text[max(content, label.start - 60) : label.start]
-        if not before.strip() and not label.printed.startswith("("):
+        position = _after_space(text, label.end, end)
+        following = text[position] if position < end else ""
+        before = text[max(content, label.start - _TAIL) : label.start]
+        if _REFERENCE.search(before) or not (following or label.word):
             return False
-        rest = _SPACE.match(text, label.end, end)
-        following = text[rest.end() : rest.end() + 1] if rest is not None else ""
-        if not following:
-            return False
-        if _REFERENCE.search(before):
-            tail = before.rstrip().rsplit(None, 1)[-1].lower()
-            # Between two items stands "and"; before a reference too, but that has no end of an item in front.
-            if tail not in ("and", "or") or not _SENTENCE_END.search(before):
-                return False
-        _, _, value, expected = self._place(label, False, 0)
-        if not expected:
-            return False
-        if label.word:
-            return (
-                (following.isupper() or following in "-\u2013\u2014:")
-                and not following.islower()
-                and (
-                    bool(_SENTENCE_END.search(before)) or label.word in _RANKS or headings.is_caps(before.strip()[-20:])
-                )
-            )
-        if label.style.startswith("decimal"):
-            if following.islower() or following in "%,":
-                return False
-            if _SENTENCE_END.search(before):
-                return True
-            between = text[content : label.start].strip()
-            if headings.is_title(between):
-                return True
-            return len(label.path) == 1 and self._tail(content, label.start) < label.start
+        place = self._numbers.place(label, text)
+        ended = _ITEM_END.search(before) is not None
         if not before.strip():
-            return value == 1
-        return bool((_LIST_OPENS if value == 1 else _SENTENCE_END).search(before))
+            # Right after another number, only the first of a list.
+            return label.printed.startswith("(") and place.value == 1
+        if label.word:
+            heads = ended or headings.is_caps(before.strip()[-20:])
+            return place.distance == 1 and heads and (following.isupper() or following in '-\u2013\u2014:"\u201c')
+        if not label.path:
+            if place.value == 1:
+                return _LIST_OPENS.search(before) is not None or headings.is_title(text[content : label.start])
+            return ended and 1 <= place.distance <= 2
+        if following.islower() or following in "%,)" or text[label.start - 1] == "(":
+            return False
+        if ended and not label.doubtful:
+            return 1 <= place.distance <= _FURTHEST
+        between = text[content : label.start].strip()
+        titled = headings.is_title(between) or (len(label.path) == 1 and self._tail(content, label.start) < label.start)
+        return place.distance == 1 and titled
 
     def _tail(self, content: int, stop: int) -> int:
         """Return where the heading begins that the text before a number ends with; `stop` if it ends with none.
 
         Flattened texts have "... as follows: Formation 1. By this Agreement ...".
         """
-        window = self._text[max(content, stop - 90) : stop]
-        ends = list(_LAST_END.finditer(window))
+        window = self._text[max(content, stop - _TAIL) : stop].rstrip(" \n:")
+        ends = list(_SENTENCE_END.finditer(window))
         if not ends:
             return stop
         tail = window[ends[-1].end() :]
-        position = stop - len(tail)
-        if position > content and tail.strip() and len(tail.split()) <= 6 and headings.is_title(tail.strip()):
-            return position
-        return stop
+        position = max(content, stop - _TAIL) + ends[-1].end()
+        plain = len(tail.split()) <= 6 and "," not in tail and not any(character.isdigit() for character in tail)
+        return position if plain and headings.is_title(tail) else stop
 
-    def _place(self, label: Label, titled: bool, depth: int) -> tuple[int, str, int, bool]:
-        """Return where a number stands: how many of the open ones stay open, its style, its value, and whether it is
-        the one that comes next."""
-        stack = self._stack
-        style, value = label.values[0]
-        if depth:
-            kept = next((index for index, entry in enumerate(stack) if entry.depth >= depth), len(stack))
-            return kept, style, value, True
-        if label.word in ATTACHMENT:
-            return 0, style, value, True
-        if label.word in _RANKS:
-            return self._place_named(label)
-        if len(label.path) > 1:
-            return self._place_decimal(label)
-        for index in range(len(stack) - 1, -1, -1):
-            for style, value in label.values:
-                if stack[index].style == style and stack[index].value + 1 == value:
-                    first = next((other for other in label.values if other[1] == 1 and other[0] != style), None)
-                    if first is not None and self._is_roman(label, first[0]):
-                        return len(stack), *first, True
-                    return index, style, value, True
-        style, value = next((other for other in label.values if other[1] == 1), label.values[0])
-        same = [index for index, entry in enumerate(stack) if entry.style == style]
-        if value == 1:
-            if titled and same and stack[same[-1]].section is not None:
-                return same[-1], style, value, True
-            if titled and style == "decimal-1" and not same:
-                return self._top(), style, value, True
-            return len(stack), style, value, True
-        if same:
-            return same[-1], style, value, False
-        return (self._top() if titled and style == "decimal-1" else len(stack)), style, value, False
-
-    def _place_named(self, label: Label) -> tuple[int, str, int, bool]:
-        rank = _RANKS[label.word]
-        kept, expected = 0, False
-        for entry in self._stack:
-            if not (entry.word in ATTACHMENT or entry.declared or _RANKS.get(entry.word, 9) < rank):
-                break
-            kept += 1
-        style, value = label.values[0]
-        last = next((entry for entry in self._stack if entry.word == label.word), None)
-        for style_, value_ in label.values:
-            if value_ == (last.value + 1 if last is not None else 1):
-                style, value, expected = style_, value_, True
-        return kept, style, value, expected
-
-    def _place_decimal(self, label: Label) -> tuple[int, str, int, bool]:
-        stack, path = self._stack, label.path
-        style, value = label.values[0]
-        for index in range(len(stack) - 1, -1, -1):
-            entry = stack[index]
-            if entry.path == path[:-1] or (len(path) == 2 and entry.word in _RANKS and entry.value == path[0]):
-                last = stack[index + 1] if index + 1 < len(stack) else None
-                counts_on = last.value + 1 == value if last is not None and last.style == style else value <= 1
-                return index + 1, style, value, counts_on
-        same = [index for index, entry in enumerate(stack) if entry.style == style]
-        if same:
-            last = stack[same[-1]]
-            next_prefix = len(last.path) > 1 and path[:-1] == (*last.path[:-2], last.path[-2] + 1) and value <= 1
-            counts_on = (last.path[:-1] == path[:-1] and last.value + 1 == value) or next_prefix
-            return same[-1], style, value, counts_on
-        kept = 0
-        for index, entry in enumerate(stack):
-            if entry.word or entry.declared or (entry.path and len(entry.path) < len(path)):
-                kept = index + 1
-        return kept, style, value, value <= 1
-
-    def _top(self) -> int:
-        """Return how many of the open ones a numbered section of the first rank stands below."""
-        kept = 0
-        for index, entry in enumerate(self._stack):
-            if entry.word or entry.declared:
-                kept = index + 1
-        return kept
-
-    def _is_roman(self, label: Label, style: str) -> bool:
-        """Return whether `(i)` after `(h)` begins a list: whether `(ii)` comes before `(j)`."""
-        shape = style.replace("i", "%s").replace("I", "%s")
-        letter = label.printed.strip("().")
-        second = shape % ("ii" if letter.islower() else "II")
-        after = shape % chr(ord(letter) + 1)
-        text = self._text
-        found = text.find(second, label.end, label.end + 20_000)
-        if found < 0:
+    def _is_plain(self, block: Block) -> bool:
+        """Return whether a block is text without a number of its own, that may belong to one that stands alone."""
+        if block.kind not in ("text", "heading") or block.level or block.label or block.speaker:
             return False
-        other = text.find(after, label.end, found)
-        return other < 0
+        label = labels.at(self._text, block.start, block.end)
+        return label is None or not self._begins_block(label, block.end)
 
     # Titles
 
-    def _is_heading(self, block: Block) -> bool:
+    def _looks_like_heading(self, block: Block) -> bool:
         text = self._text[block.start : block.end]
-        if block.depth or "\t" in text:
+        if block.depth or "\t" in text or not headings.is_title(text, strong=block.strong):
             return False
-        if not headings.is_title(text, strong=block.strong):
-            return False
-        if headings.is_caps(text) or block.strong:
-            return True
-        return not self._declared and block.kind == "heading"
+        return headings.is_caps(text) or block.strong or (block.kind == "heading" and not self._declares)
+
+    def _titles_number(self, block: Block) -> bool:
+        """Return whether a block is the title of the number that stands in the block before it."""
+        return self._untitled is not None and headings.is_title(self._text[block.start : block.end])
 
     def _has_title(self, label: Label, end: int) -> bool:
-        begin = _SPACE.match(self._text, label.end, max(end, label.end))
-        start = begin.end() if begin is not None else label.end
+        start = _after_space(self._text, label.end, max(end, label.end))
         return start < end and self._title(label, start, end, False) is not None
 
     def _title(self, label: Label, start: int, end: int, strong: bool) -> int | None:
         """Return where the title ends that follows a number; None if none follows."""
         text = self._text
-        if label.word and text[start] in "-\u2013\u2014:.":
-            begin = re.compile(r"[-\u2013\u2014:.\s]*").match(text, start, end)
-            start = begin.end() if begin is not None else start
-            if start >= end:
-                return None
-        if end - start <= 120 and headings.is_title(text[start:end], strong=strong or bool(label.path or label.word)):
+        if label.word and (punctuation := _TITLE_PUNCTUATION.match(text, start, end)) is not None:
+            start = punctuation.end()
+        if start >= end:
+            return None
+        if end - start <= _TITLE and headings.is_title(
+            text[start:end], strong=strong or bool(label.path or label.word)
+        ):
             return end
-        return headings.run_in(text, start, end)
+        title_end = headings.run_in(text, start, end)
+        return headings.before_sentence(text, start, end) if title_end is None and label.word else title_end
+
+    def _opens_document(self, label: Label) -> bool:
+        """Return whether `Exhibit 10.1` is the number that the whole document is filed under."""
+        return label.word == "exhibit" and all(clause.kind == "furniture" for clause in self._clauses)
 
     # What is written
 
-    def _section(self, start: int, end: int, label: Label | None, title: tuple[int, int]) -> None:
-        level = 1 + sum(entry.section is not None for entry in self._stack)
-        text = self._text[title[0] : title[1]]
-        if label is not None and title[0] <= label.start < label.end < title[1] and label.word not in ATTACHMENT:
-            text = self._text[label.end : title[1]]
-        if label is not None and label.word in ATTACHMENT:
-            text = self._text[start : title[1]]
-        self._stack[-1].section = len(self._sections)
-        self._sections.append(
-            _Section(start, end, _title_text(text), label.printed if label else "", level, (start, end))
-        )
+    def _enter(self, label: Label, end: int, depth: int) -> None:
+        """Open a number."""
+        place = self._numbers.place(label, self._text, titled=self._has_title(label, end), depth=depth)
+        self._close(place.kept)
+        self._numbers.open.append(Open(place.style, place.value, label.path, label.word, depth=depth))
 
-    def _clause(self, start: int, end: int, label: Label | None = None, kind: Kind = "text", speaker: str = "") -> None:
-        if start >= end:
-            return
-        titles = tuple(self._sections[entry.section].title for entry in self._stack if entry.section is not None)
-        number = label.printed if label is not None else ""
-        for piece in cut(self._text, start, end) if kind == "text" else ((start, end),):
+    def _close(self, kept: int) -> None:
+        """Close all but the first so many of what is open."""
+        for entry in self._numbers.open[kept:]:
+            if entry.section is not None:
+                section = self._sections[entry.section]
+                section.end = max(self._end, section.end)
+        del self._numbers.open[kept:]
+
+    def _section(self, start: int, end: int, label: Label | None, title_start: int, title_end: int) -> _Section:
+        """Begin a section at what was opened last. Its heading is from `start` to `end`."""
+        level = 1 + sum(entry.section is not None for entry in self._numbers.open)
+        # What is attached is known by its word: "Exhibit A", "Schedule 2: Prices".
+        title = self._text[start if label is not None and label.word in ATTACHMENT else title_start : title_end]
+        self._numbers.open[-1].section = len(self._sections)
+        section = _Section(start, end, _title_text(title), label.printed if label else "", level, (start, end))
+        self._sections.append(section)
+        return section
+
+    def _clause(
+        self,
+        start: int,
+        end: int,
+        label: Label | None = None,
+        kind: Kind = "text",
+        prefix: str = "",
+        speaker: str = "",
+    ) -> None:
+        """Write a clause; one that is too long, as several, of which the first has the number."""
+        titles = tuple(self._sections[entry.section].title for entry in self._numbers.open if entry.section is not None)
+        number = prefix + label.printed if label is not None else ""
+        for piece_start, piece_end in cut(self._text, start, end) if kind == "text" else ((start, end),):
             self._clauses.append(
-                Clause(start=piece[0], end=piece[1], kind=kind, number=number, section=titles, speaker=speaker)
+                Clause(start=piece_start, end=piece_end, kind=kind, number=number, section=titles, speaker=speaker)
             )
             number = ""
         self._end = end
 
-    def _close(self, keep: int, start: int | None = None) -> None:
-        """Close all but the first so many of what is open."""
-        for entry in self._stack[keep:]:
-            if entry.section is not None:
-                self._sections[entry.section].end = max(self._end, self._sections[entry.section].end)
-        del self._stack[keep:]
 
-
-def _heads(entry: _Open) -> bool:
-    return entry.word in _RANKS or entry.style == "caps"
+def _after_space(text: str, position: int, end: int) -> int:
+    match = _SPACE.match(text, position, end)
+    return match.end() if match is not None else position
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return end
+    return start + len(text[start:end].rstrip())
 
 
 def _title_text(text: str) -> str:
-    return " ".join(text.split()).strip(" .:-\u2013\u2014\t").strip()
+    return " ".join(text.split()).strip(" .:-\u2013\u2014\t")

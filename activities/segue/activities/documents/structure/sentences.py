@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["cut", "sentences"]
+__all__ = ["LONGEST", "cut", "sentences"]
 
 LONGEST: Final = 1600
 """Longest paragraph that stays one clause."""
@@ -15,10 +15,14 @@ LONGEST: Final = 1600
 _SHORTEST: Final = 500
 _LONG: Final = 1200
 
-# A point after a single letter or an abbreviation ends no sentence, and a lower-case letter begins none.
+# A point after a single letter, an abbreviation or a clause's number ends no sentence; a lower-case letter begins none.
+_NOT_AFTER: Final = (
+    r"\b[A-Z]|\b[Nn]o|\bInc|\bCo|\bCorp|\bLtd|\bMr|\bMs|\bMrs|\bDr|\bSt|\bJr|\b[Ss]ec|\b[Aa]rt|\bvs|\be\.g|\bi\.e|\bet al"
+    r"|\s[a-z]|\s\d|\s\d\d|\d\.\d"
+)
 _END: Final = re.compile(
-    r"(?<!\b[A-Z])(?<!\b[Nn]o)(?<!\bInc)(?<!\bCo)(?<!\bCorp)(?<!\bLtd)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bDr)(?<!\bSt)"
-    r"(?<!\b[Ss]ec)(?<!\b[Aa]rt)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bet al)[.?!][\"\u201d\u2019')\]]*\s+(?=[\"\u201c\u2018'(\[]*[A-Z0-9•])"
+    "".join(f"(?<!{before})" for before in _NOT_AFTER.split("|"))
+    + r"[.?!][\"\u201d\u2019')\]]*\s+(?=[\"\u201c\u2018'(\[]*[A-Z0-9\u2022])"
 )
 
 
@@ -41,23 +45,25 @@ def cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if end - start <= LONGEST:
         yield start, end
         return
-    begin = last = start
+    begin, last = start, start
     for sentence_start, sentence_end in sentences(text, start, end):
-        if sentence_start > begin and sentence_end - begin > LONGEST:
+        if begin < sentence_start and sentence_end - begin > LONGEST:
             yield begin, last
             begin = sentence_start
         last = sentence_end
         length = sentence_end - begin
         if length >= _LONG or (length >= _SHORTEST and _ends_group(text[sentence_start:sentence_end])):
             yield begin, sentence_end
-            begin = -1
-        if begin < 0:
-            begin = sentence_end
-            while begin < end and text[begin].isspace():
-                begin += 1
+            begin = _after_space(text, sentence_end, end)
     if begin < end:
         yield begin, end
 
 
 def _ends_group(sentence: str) -> bool:
     return zlib.crc32(" ".join(sentence.split()).encode()) % 3 == 0
+
+
+def _after_space(text: str, position: int, end: int) -> int:
+    while position < end and text[position].isspace():
+        position += 1
+    return position
