@@ -17,6 +17,7 @@ chooses otherwise. What is wrong with an answer is an error of its own class. `d
 
 from __future__ import annotations
 
+from segue.activities.llm._accounts import accounts
 from segue.activities.llm._chatting import chat, text_of
 from segue.activities.llm._conformity import check_schema, problems
 from segue.activities.llm._embedding import Embed, Embeddings, Vectors, embeddings
@@ -37,10 +38,18 @@ from segue.activities.llm._errors import (
     UsageMissing,
     WrongModel,
 )
+from segue.activities.llm._local import (
+    LOCAL_ENGINE,
+    LocalModelMissing,
+    local_model,
+    local_model_file,
+    local_model_problem,
+)
 from segue.activities.llm._messages import Message, Tool, ToolCall
 from segue.activities.llm._models import Model, Price
 from segue.activities.llm._records import RECORDING_VARIABLE, Call, Recording
 from segue.activities.llm._requests import FALL_BACK_ON, Answer, Chat, Completion, Keep
+from segue.activities.llm._rerun import Comparison, Outcome, Past, Row, Scorer, Trial, rerun
 from segue.activities.llm._schemas import json_in, schema_of
 from segue.activities.llm._steps import POLICY, ModelConnector, complete, embed, system
 from segue.activities.llm._usage import Usage
@@ -80,6 +89,21 @@ __all__ = [
     "Recording",
     "RECORDING_VARIABLE",
     "Call",
+    # answers compared, and counted
+    "rerun",
+    "Comparison",
+    "Trial",
+    "Outcome",
+    "Row",
+    "Past",
+    "Scorer",
+    "accounts",
+    # a model on this machine
+    "local_model",
+    "local_model_file",
+    "local_model_problem",
+    "LOCAL_ENGINE",
+    "LocalModelMissing",
     # errors
     "ModelError",
     "Refused",
