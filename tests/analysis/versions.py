@@ -1,4 +1,4 @@
-"""Two versions of a supply agreement, for the tests of comparison: each kind of difference stands in it once or more."""
+"""Two versions of a supply agreement, for the tests of comparison: each kind of difference stands in them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from segue.activities.documents import ParsedDocument, parse
 BEFORE = """\
 # Supply Agreement
 
-This Supply Agreement is made between Northwind Mills Ltd, a company of Leeds ("Supplier"), and Harbour Bakeries Limited, a
-company of Bristol ("Buyer"), on 1 March 2024.
+This Supply Agreement is made between Northwind Mills Ltd, a company of Leeds ("Supplier"), and Harbour Bakeries
+Limited, a company of Bristol ("Buyer"), on 1 March 2024.
 
 ## 1. Supply
 
@@ -16,8 +16,8 @@ company of Bristol ("Buyer"), on 1 March 2024.
 
 1.2 "Flour" means wheat flour of type 550 that meets the Specification.
 
-1.3 The Buyer may reject a delivery that does not meet the Specification. A rejected delivery shall be collected by the Supplier
-at its own cost.
+1.3 The Buyer may reject a delivery that does not meet the Specification. A rejected delivery shall be collected by the
+Supplier at its own cost.
 
 ## 2. Price
 
@@ -47,8 +47,8 @@ at its own cost.
 AFTER = """\
 # Supply Agreement
 
-This Supply Agreement is made between Northwind Mills Ltd, a company of Leeds ("Supplier"), and Harbour Bakeries Limited, a
-company of Bristol ("Buyer"), on 1 March 2025.
+This Supply Agreement is made between Northwind Mills Ltd, a company of Leeds ("Supplier"), and Harbour Bakeries
+Limited, a company of Bristol ("Buyer"), on 1 March 2025.
 
 ## 1. Supply
 
@@ -80,8 +80,8 @@ company of Bristol ("Buyer"), on 1 March 2025.
 
 4.1 Notices are sent to the addresses above.
 
-4.2 This Agreement runs for two years. Either party may end it by three months' notice. The Supplier shall return all pallets at
-the end of this Agreement.
+4.2 This Agreement runs for two years. Either party may end it by three months' notice. The Supplier shall return all
+pallets at the end of this Agreement.
 """
 
 

@@ -136,8 +136,8 @@ def _said(explanation: Explanation | None) -> str:
     if explanation is None:
         return ""
     removed = (
-        f" <small>{explanation.removed} {_plural(explanation.removed, 'sentence')} removed: a figure in it stands in "
-        "neither version.</small>"
+        f" <small>{explanation.removed} {_plural(explanation.removed, 'sentence')} removed: a figure or quote in it "
+        "stands in neither version.</small>"
         if explanation.removed
         else ""
     )

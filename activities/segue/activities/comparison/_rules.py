@@ -195,7 +195,7 @@ def _became(rule: Rule, one: _Touched, other: _Touched) -> str:
             return f"{here} ({one.text}) becomes {there} ({other.text})"
         return f"{here} is worded otherwise: {one.text} becomes {other.text}"
     if rule == "negation":
-        return f"the negation {one.text} becomes {other.text}"
+        return f"the negation “{one.text}” becomes “{other.text}”"
     return f"{_NOUNS.get(rule, rule)} changes from {one.text} to {other.text}{_difference(one.value, other.value)}"
 
 
@@ -215,7 +215,7 @@ def _alone(rule: Rule, one: _Touched, what: str) -> str:
         return f"{strength(one.text)} ({one.text}) is {what}"
     if rule == "negation":
         opposite = ": what is said may now be its opposite" if _OPPOSITE.search(one.text) else ""
-        return f"the negation {one.text} is {what}{opposite}"
+        return f"the negation “{one.text}” is {what}{opposite}"
     return f"{_NOUNS.get(rule, rule)} {one.text} is {what}"
 
 

@@ -1,6 +1,6 @@
 """A version's text with marks in it: what changed, and what a rule flags, as pieces in order.
 
-for piece in pieces(text, start, end, marks): piece.text, piece.changed, piece.flagged
+for piece in pieces(text, place, finding, after=True): piece.text, piece.changed, piece.flagged
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from segue.activities.comparison._findings import Change, Finding, Flag
 from segue.activities.documents.spans import Citation, Span
 
 __all__ = ["Piece", "location", "pieces", "title"]
+
+_WHOLE: Final = ("clause", "definition")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ def pieces(text: str, place: Span, finding: Finding, *, after: bool) -> Iterator
     whole = finding.kind in ("inserted", "deleted")
     changes = [place] if whole else [_side(one, after) for one in finding.changes]
     flags = [_side(one, after) for one in finding.flags]
+    # What is said of a whole clause needs no mark in it.
+    marked = [span for span, flag in zip(flags, finding.flags, strict=True) if not whole or flag.rule not in _WHOLE]
     bounds = {place.start, place.end}
     for span in (*changes, *flags):
         bounds |= {bound for bound in (span.start, span.end) if place.start < bound < place.end}
@@ -53,7 +58,7 @@ def pieces(text: str, place: Span, finding: Finding, *, after: bool) -> Iterator
         yield Piece(
             text[start:end],
             changed=any(span.overlaps(piece) for span in changes),
-            flagged=any(span.overlaps(piece) for span in flags),
+            flagged=any(span.overlaps(piece) for span in marked),
             anchors=tuple(here),
         )
     # A mark at the end stands behind the text.

@@ -125,18 +125,18 @@ _PATTERNS: Final[tuple[tuple[Rule, re.Pattern[str]], ...]] = (
         ),
     ),
     (
-        "negation",
-        re.compile(
-            r"\b(?:not|never|neither|nor|none|nothing|without|unless|except|excluding|no(?!\.\s*\d))\b|\w+n['\u2019]t\b|\bnon-",
-            re.IGNORECASE,
-        ),
-    ),
-    (
         "qualifier",
         re.compile(
             r"\b(?:non-exclusive(?:ly)?|exclusive(?:ly)?|sole(?:ly)?|only|perpetual(?:ly)?|irrevocabl[ey]|revocabl[ey]|worldwide"
             r"|(?:un)?reasonabl[ey]|best\s+efforts|material(?:ly)?|immediately|promptly|automatically|unlimited|at\s+least|at\s+most"
             r"|up\s+to|(?:more|less|later|earlier)\s+than|prior\s+written|written)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "negation",
+        re.compile(
+            r"\b(?:not|never|neither|nor|none|nothing|without|unless|except|excluding|no(?!\.\s*\d))\b|\w+n['\u2019]t\b|\bnon-",
             re.IGNORECASE,
         ),
     ),

@@ -25,7 +25,7 @@ _WORD: Final = re.compile(
     r"[A-Za-z]+\s\(\d+(?:[.,]\d+)*%?\)"
     r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
     r"|\d+(?:[.,:/]\d+)*"
-    r"|[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['\u2019][^\W\d_]+)*"
+    r"|[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['\u2019\u2010\u2011-][^\W\d_]+)*"
     r"|_+|\*+|=+|-{2,}|\.{2,}"
     r"|[^\w\s]"
 )
@@ -187,4 +187,5 @@ def _bare(words: Sequence[str]) -> Iterable[str]:
             yield written.casefold()
             yield figure.strip(")%")
         elif word[0].isalnum():
-            yield word.casefold()
+            # `out-of-pocket` is as similar to `out of pocket`.
+            yield from word.casefold().split("-")
