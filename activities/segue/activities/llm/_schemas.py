@@ -46,7 +46,9 @@ def is_strict(schema: Any) -> bool:
             return False
     inner = [*fields(rules.get("properties")).values(), *fields(rules.get("$defs")).values()]
     inner += [one for name in ("anyOf", "allOf", "oneOf", "prefixItems") for one in items(rules.get(name))]
-    return all(map(is_strict, [*inner, rules.get("items", {})]))
+    if "items" in rules:
+        inner.append(rules["items"])
+    return all(map(is_strict, inner))
 
 
 def _candidates(text: str) -> list[str]:
