@@ -15,8 +15,8 @@ from segue.activities.documents import Clause, ParsedDocument
 
 __all__ = ["CHARACTERS", "Passage", "passages"]
 
-CHARACTERS: Final = 600
-"""How long a passage is about: a paragraph. Clauses are put together up to it, and taken apart from twice that."""
+CHARACTERS: Final = 800
+"""How long a passage is about: a long paragraph. Clauses are put together up to it, and taken apart from twice that."""
 
 _CONTEXT_CHARACTERS: Final = 400
 # What a reader skips: it would be found in place of what it stands beside.
