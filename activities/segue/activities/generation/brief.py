@@ -35,7 +35,7 @@ class Assign(BaseModel):
         store: Object URL prefix.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, title="What is asked for")
 
     task: str | ObjectRef
     requirements: tuple[Requirement, ...] = ()

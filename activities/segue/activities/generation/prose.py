@@ -13,13 +13,19 @@ __all__ = ["FIGURE", "figures", "paragraphs", "sentences", "words"]
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.\-][^\W_]+)*")
 _PARAGRAPH: Final = re.compile(r"\S(?:.*?\S)?(?=\s*(?:\n[ \t]*\n|\Z))", re.DOTALL)
-_END: Final = re.compile(r"(?:[.!?…]+[\"'”\u2019)\]]*|[。\uff01\uff1f]|\n[ \t]*\n|\n(?=[ \t]*(?:[-*•#|>]|\d+[.)]\s)))")
+_END: Final = re.compile(
+    r"(?:^#{1,6}\s[^\n]*(?:\n|\Z)|[.!?…]+[\"'”\u2019)\]]*|[。\uff01\uff1f]|"
+    r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•#|>]|\d+[.)]\s)))",
+    re.MULTILINE,
+)
 
-# What ends in a full stop without ending a sentence.
-_ABBREVIATIONS: Final = re.compile(
-    r"mr|mrs|ms|dr|prof|sr|jr|st|vs|etc|inc|ltd|llc|corp|co|dept|est|approx|figs?|eq|secs?|arts?|nos?|vol|pp|eds?|al|cf|"
-    r"e\.g|i\.e|u\.s|u\.k|u\.n|a\.m|p\.m|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec",
-    re.IGNORECASE,
+# What ends in a full stop without ending a sentence: always, before a number, and before a small letter.
+_TITLE: Final = re.compile(
+    r"mr|mrs|ms|dr|prof|sr|jr|st|vs|approx|e\.g|i\.e|cf|jan|feb|aug|sept?|oct|nov", re.IGNORECASE
+)
+_NUMBERED: Final = re.compile(r"nos?|arts?|figs?|eqs?|secs?|vols?|pp?|paras?|cl|mar|apr|jun|jul|dec", re.IGNORECASE)
+_SHORTENED: Final = re.compile(
+    r"etc|inc|ltd|llc|corp|co|dept|est|eds?|al|a\.m|p\.m|(?:[A-Za-z]\.)+[A-Za-z]", re.IGNORECASE
 )
 
 FIGURE: Final = re.compile(r"(?<![\w.,])[-\u2212+]?(?:[$€£¥]\s?)?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?!\d)")
@@ -67,7 +73,7 @@ def _value(figure: str) -> str:
 
 def _ends(text: str, match: re.Match[str]) -> bool:
     """Whether what looks like a sentence's end is one."""
-    if match.group().startswith("\n"):
+    if match.group()[0] in "\n#":
         return True
     after = text[match.end() : match.end() + 2]
     if after and not after[0].isspace() and match.group()[0] in ".!?…":
@@ -75,11 +81,15 @@ def _ends(text: str, match: re.Match[str]) -> bool:
     if match.group() != ".":
         return True
     before = re.search(r"[\w.]+$", text[max(0, match.start() - 12) : match.start()])
-    word = before.group() if before else ""
-    if _ABBREVIATIONS.fullmatch(word) or (len(word) == 1 and word.isalpha() and word.isupper()):
-        following = text[match.end() :].lstrip()[:1]
-        # "of the U.S. It" ends one all the same, as far as a rule can tell; "Dr. It" does not.
-        return not following or ("." in word and following.isupper())
+    word, following = before.group() if before else "", text[match.end() :].lstrip()[:1]
+    if not following:
+        return True
+    if _TITLE.fullmatch(word) or (len(word) == 1 and word.isupper()):
+        return False
+    if _NUMBERED.fullmatch(word) and following.isdigit():
+        return False
+    if _SHORTENED.fullmatch(word) and not following.isupper():
+        return False
     # A number that opens a line numbers it.
     line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
     return not re.fullmatch(r"\s*(?:\d+|[A-Za-z])", line)

@@ -6,7 +6,8 @@ steps that ask a model belong to the system `llm`, and have its policy, its capa
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -325,7 +326,7 @@ async def read_text(request: ReadText) -> str:
     return await text_of(request.source)
 
 
-ACTIVITIES: Final = (assign, plan, write, check, judge, read_text)
+ACTIVITIES: Final[tuple[Callable[..., Any], ...]] = (assign, plan, write, check, judge, read_text)
 """What a worker needs that runs `segue.workflows.generate`."""
 
 

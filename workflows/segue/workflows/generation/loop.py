@@ -20,11 +20,14 @@ from segue.activities.llm import Usage
 from segue.workflows.generation.budget import Budget
 from segue.workflows.generation.result import Candidate, FinishReason
 
-__all__ = ["Ask", "Draft", "End", "Loop", "Next"]
+__all__ = ["OUT_OF_TIME", "Ask", "Draft", "End", "Loop", "Next"]
 
 # Of these another answer of the same model may be free; what else fails, fails for this model.
 _SAME_MODEL_AGAIN: Final = frozenset({"Truncated", "InvalidOutput", "UsageMissing"})
 _NOTES: Final = 3
+
+OUT_OF_TIME: Final = "OutOfTime"
+"""The failure of a call that was given up because the budget's time was used up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +102,7 @@ class Loop:
         self._level = 0
         self._notes: tuple[str, ...] = ()
         self._granted = False
+        self._out_of_time = False
         self._settled: FinishReason | None = None
 
     def next(self, elapsed: timedelta) -> Next:
@@ -107,15 +111,16 @@ class Loop:
             return End(self._settled)
         if self.best is not None and self.best.sheet.met:
             return End("met")
-        if self._level >= self._levels:
-            return self._out("models_failed")
-        attempts = len(self.candidates)
         if self._granted:
             self._granted = False
             return self._draft(self._per_round)
-        if (bound := self._budget.reached(attempts, self.usage, elapsed)) is not None:
+        if self._out_of_time:
+            return self._out("wall_time")
+        if self._level >= self._levels:
+            return self._out("models_failed")
+        if (bound := self._budget.reached(len(self.candidates), self.usage, elapsed)) is not None:
             return self._out(bound)
-        return self._draft(min(self._per_round, self._budget.attempts - attempts))
+        return self._draft(min(self._per_round, self._attempts_left()))
 
     def take(self, candidates: Sequence[Candidate]) -> None:
         """Take the candidates of the round that `next` began."""
@@ -126,6 +131,7 @@ class Loop:
             # The first of equals is kept, so that the best never changes without getting better.
             if candidate.output is not None and (self.best is None or candidate.sheet.rank > self.best.sheet.rank):
                 self.best = candidate
+        self._out_of_time = any(candidate.failure == OUT_OF_TIME for candidate in candidates)
         failed = [candidate for candidate in candidates if candidate.failure is not None]
         self._notes = tuple(
             dict.fromkeys(one.problem for one in failed if one.failure in _SAME_MODEL_AGAIN and one.problem)

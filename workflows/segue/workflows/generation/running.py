@@ -7,10 +7,10 @@ import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError, is_cancelled_exception
 
 from segue.activities.generation import steps
 from segue.activities.generation.requirement import Requirement
@@ -18,7 +18,7 @@ from segue.activities.generation.score import Score, ScoreSheet
 from segue.activities.llm import Model, Usage
 from segue.activities.objects import ObjectRef
 from segue.workflows.generation.budget import Budget
-from segue.workflows.generation.loop import Ask, Draft, End, Loop
+from segue.workflows.generation.loop import OUT_OF_TIME, Ask, Draft, End, Loop
 from segue.workflows.generation.models import Models
 from segue.workflows.generation.result import Candidate, FinishReason
 from segue.workflows.generation.review import Review, review
@@ -114,8 +114,7 @@ class Course:
             brief=self._brief, model=model, store=self._plan.store, maximum_tokens=self._plan.budget.tokens
         )
         try:
-            with on_exhausted("fail"):
-                planned: steps.Planned = await self._call(steps.plan, request, f"plan, by {model.engine}")
+            planned: steps.Planned = await self._call(steps.plan, request, f"plan, by {model.engine}", fails=True)
         except ActivityError as error:
             engine_failure(error)  # without a plan there are drafts all the same
             return
@@ -148,10 +147,12 @@ class Course:
         )
         try:
             # Another model may do better; where there is none, what happens is the policy's to say.
-            with on_exhausted("fail") if draft.level + 1 < len(plan.models.writers) else contextlib.nullcontext():
-                written: steps.Written = await self._call(steps.write, request, f"{what}: {doing}, by {model.engine}")
+            fails = draft.level + 1 < len(plan.models.writers)
+            written: steps.Written = await self._call(
+                steps.write, request, f"{what}: {doing}, by {model.engine}", fails=fails
+            )
         except ActivityError as error:
-            failure, problem = engine_failure(error)
+            failure, problem = engine_failure(error, timed=plan.budget.wall_time is not None)
             written = steps.Written(engine=model.engine, failure=failure, problem=problem)
         if written.text is None:
             sheet = ScoreSheet.of(
@@ -202,8 +203,9 @@ class Course:
             name=f"{self._plan.name}: {what}",
         )
         try:
-            with on_exhausted("fail"):
-                judged: steps.Judged = await self._call(steps.judge, request, f"{what}: judge, by {model.engine}")
+            judged: steps.Judged = await self._call(
+                steps.judge, request, f"{what}: judge, by {model.engine}", fails=True
+            )
         except ActivityError as error:
             failure, _ = engine_failure(error)
             return [_zero(one, f"the judge gave no score: {failure}", model.engine) for one in asked], Usage()
@@ -221,11 +223,16 @@ class Course:
             case _:
                 self.loop.settle("rejected")
 
-    async def _call(self, fn: Callable[[Q], Awaitable[R]], request: Q, what: str, *, bounded: bool = True) -> R:
+    async def _call(
+        self, fn: Callable[[Q], Awaitable[R]], request: Q, what: str, *, bounded: bool = True, fails: bool = False
+    ) -> R:
         left = self._plan.budget.time_left(self._elapsed()) if bounded else None
-        return await workflow.execute_activity(
-            fn, request, summary=f"{self._plan.name} {what}", schedule_to_close_timeout=left
-        )
+        # Only around the start: a run that is dropped from memory leaves its blocks outside of their context.
+        with on_exhausted("fail") if fails else contextlib.nullcontext():
+            step = workflow.start_activity(
+                fn, request, summary=f"{self._plan.name} {what}", schedule_to_close_timeout=left
+            )
+        return await step
 
     def _elapsed(self) -> timedelta:
         return workflow.now() - self._began
@@ -234,8 +241,12 @@ class Course:
 steps_engine: Final = "rules"
 
 
-def engine_failure(error: ActivityError) -> tuple[str, str]:
+def engine_failure(error: ActivityError, *, timed: bool = False) -> tuple[str, str]:
     """Return the type and the message of what a step failed with.
+
+    Args:
+        error: What it failed with.
+        timed: Whether it had only as long as the budget had left.
 
     Raises:
         ActivityError: The step was cancelled, or failed for what is no fault of a model.
@@ -243,11 +254,12 @@ def engine_failure(error: ActivityError) -> tuple[str, str]:
     if is_cancelled_exception(error):
         raise error
     cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type not in _OF_MODELS:
+        raise error
+    if timed and (error.retry_state == RetryState.TIMEOUT or isinstance(cause, TimeoutError)):
+        return OUT_OF_TIME, "the time of the budget is used up"
     if isinstance(cause, ApplicationError):
-        if cause.type not in _OF_MODELS:
-            raise error
         return str(cause.type), cause.message
-    # Its time was up: by the budget, or by the system's policy.
     return type(cause).__name__, str(cause)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
 
 from segue.activities.llm import Usage
 from segue.workflows.generation.result import Candidate
@@ -18,8 +19,7 @@ QUERY: Final = "segue_generation"
 _KEPT: Final = 100
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ShownRound:
+class ShownRound(BaseModel):
     """A round of a generation.
 
     Attributes:
@@ -27,12 +27,13 @@ class ShownRound:
         candidates: What came of it, a line each: the engine, the total, and what falls short.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     round: int
     candidates: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ShownGeneration:
+class ShownGeneration(BaseModel):
     """A generation of a run.
 
     Attributes:
@@ -42,6 +43,8 @@ class ShownGeneration:
         tokens: Tokens so far.
         cost_usd: Cost so far; None where a model has no price.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
     total: float | None

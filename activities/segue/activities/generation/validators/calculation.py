@@ -53,7 +53,7 @@ def recalculate(draft: Draft) -> Verdict:
         return Verdict(1, "calculates nothing")
     wrong = [problem for problem in found if problem]
     if not wrong:
-        return Verdict(1, f"{len(found)} calculations are right")
+        return Verdict(1, "the calculation is right" if len(found) == 1 else f"{len(found)} calculations are right")
     more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
     return Verdict(1 - len(wrong) / len(found), f"{'; '.join(wrong[:_SHOWN])}{more}")
 

@@ -43,16 +43,16 @@ def find_quotes(
     """Return the share of quotes that stand in a source."""
     quotes = list(_fields(draft.value, fields)) if draft.value is not None else quotes_of(draft.text, words)
     if len(quotes) < at_least:
-        return Verdict(0, f"quotes its sources {len(quotes)} times, and {at_least} are asked for")
+        return Verdict(0, f"holds {len(quotes)} quotes of the sources, and {at_least} asked for")
     if not quotes:
         return Verdict(1, "quotes nothing")
     missing = [number for number, quote in enumerate(quotes, 1) if not any(_holds(one, quote) for one in draft.sources)]
     if not missing:
-        return Verdict(1, f"all {len(quotes)} quotes are verbatim")
+        return Verdict(1, "the quote is verbatim" if len(quotes) == 1 else f"all {len(quotes)} quotes are verbatim")
     told = ", ".join(str(number) for number in missing[:10])
     return Verdict(
         1 - len(missing) / len(quotes),
-        f"{len(missing)} of {len(quotes)} quotes stand in no source word for word: number {told}",
+        f"of {len(quotes)} quotes, these stand in no source word for word: number {told}",
     )
 
 
@@ -65,7 +65,7 @@ def find_figures(draft: Draft) -> Verdict:
     if not missing:
         return Verdict(1, f"all {len(found)} figures stand in the sources")
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    return Verdict(1 - len(missing) / len(found), f"{', '.join(missing[:_SHOWN])}{more} stand in no source")
+    return Verdict(1 - len(missing) / len(found), f"in no source stands {', '.join(missing[:_SHOWN])}{more}")
 
 
 def quotes_of(text: str, words: int = 3) -> list[str]:
