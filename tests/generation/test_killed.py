@@ -38,7 +38,7 @@ async def process(
 
 
 async def test_a_killed_worker_repeats_no_round(server: WorkflowEnvironment, client: Client, tmp_path: Path) -> None:
-    """Killed in its second round, in the middle of an answer: the first is not asked for again, the second once more."""
+    """Killed in its second round, within an answer: the first is not asked for again, the second once more."""
     queue, settings = str(uuid.uuid4()), tmp_path / "segue.toml"
     async with scripted() as model:
         model.script(LATE, stalls("Dear cust"), GOOD)
