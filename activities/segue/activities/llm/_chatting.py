@@ -101,6 +101,7 @@ class _Asking:
     model: Model
     prompt: Prompt
     arrived: Arrived | None
+    kept_prompt: ObjectRef | None = None
 
     async def answer(self, failed: list[ModelError | ModelUnavailable]) -> Answer:
         chat, model = self.chat, self.model
@@ -209,9 +210,9 @@ class _Asking:
             )
 
     async def _prompt_ref(self) -> ObjectRef | None:
-        if self.chat.keep != "reference" or self.chat.store is None:
-            return None
-        return await text_object(self.chat.store, self.prompt.asked, ".json")
+        if self.kept_prompt is None and self.chat.keep == "reference" and self.chat.store is not None:
+            self.kept_prompt = await text_object(self.chat.store, self.prompt.asked, ".json")
+        return self.kept_prompt
 
     async def _kept(self, call: Call, text: str, reused: bool, failed: list[ModelError | ModelUnavailable]) -> Answer:
         chat = self.chat

@@ -11,7 +11,7 @@ completion = await workflow.execute_activity(acme.complete, llm.Chat(...))
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -60,10 +60,9 @@ class ModelConnector:
             """Make vectors of texts."""
             return await stored(request)
 
-        self.complete: Callable[[Chat], Coroutine[Any, Any, Completion]] = system.activity(name=f"{prefix}.complete")(
-            complete
-        )
-        self.embed: Callable[[Embed], Coroutine[Any, Any, Embeddings]] = system.activity(name=f"{prefix}.embed")(embed)
+        # Of coroutines, mypy would take what execute_activity returns for Any.
+        self.complete: Callable[[Chat], Awaitable[Completion]] = system.activity(name=f"{prefix}.complete")(complete)
+        self.embed: Callable[[Embed], Awaitable[Embeddings]] = system.activity(name=f"{prefix}.embed")(embed)
         self.activities: list[Callable[..., Any]] = [self.complete, self.embed]
 
     def __repr__(self) -> str:
