@@ -28,12 +28,14 @@ from segue.activities.documents.errors import (
     UnknownKind,
 )
 from segue.activities.documents.limits import Limits
-from segue.activities.documents.loading import LoadDocument, load_document, system
-from segue.activities.documents.opening import opened
+from segue.activities.documents.loading import LoadDocument, list_sources, load_document, system
+from segue.activities.documents.opening import forget_opened, opened
 from segue.activities.documents.parsed import Clause, Page, ParsedDocument, Section
 from segue.activities.documents.parsing import parse
 from segue.activities.documents.quotes import locate, locations
+from segue.activities.documents.sources import ListSources, Sources
 from segue.activities.documents.spans import Citation, Digest, Span
+from segue.activities.documents.structure.sentences import sentences
 
 __all__ = [
     # what a document is
@@ -50,12 +52,17 @@ __all__ = [
     "system",
     "LoadDocument",
     "load_document",
+    "ListSources",
+    "Sources",
+    "list_sources",
     "Limits",
     # for the code of activities
     "opened",
     "parse",
     "locate",
     "locations",
+    "sentences",
+    "forget_opened",
     # errors
     "DocumentRefused",
     "UnknownKind",

@@ -1,4 +1,4 @@
-"""The step that loads a document: its source is read, parsed in a process of its own, and its text kept in a store.
+"""The steps that load documents: a source is read, parsed in a process of its own, and its text kept in a store.
 
 contract = await workflow.execute_activity(documents.load_document, LoadDocument(url=url, store="s3://work/parsed"))
 """
@@ -8,25 +8,28 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import urllib.parse
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from segue.activities import objects
 from segue.activities.documents.document import Document
 from segue.activities.documents.limits import Limits
 from segue.activities.documents.parsed import ParsedDocument
-from segue.activities.documents.parsing import VERSION, parse
+from segue.activities.documents.parsers import Counts, parsed_apart
+from segue.activities.documents.parsing import VERSION
+from segue.activities.documents.sources import ListSources, Sources, list_page
 from segue.activities.objects import ObjectPrefix, ObjectUrl
 from segue.activities.policy import Policy
 from segue.activities.system import System
 
-__all__ = ["LoadDocument", "load_document", "system"]
+__all__ = ["LoadDocument", "list_sources", "load_document", "system"]
 
 system = System(
     "documents",
-    # The parser is stopped after `Limits.seconds`; reading and writing large objects takes the rest. An attempt fails
-    # for good where the document is at fault, so what is retried is the store.
+    # A parser is stopped after `Limits.seconds`; waiting for one, and reading and writing large objects, take the rest.
+    # Where the document is at fault the step fails at once, so what is tried again is the store.
     policy=Policy(start_to_close_timeout=timedelta(minutes=15), heartbeat_timeout=timedelta(seconds=30)),
 )
 
@@ -55,37 +58,56 @@ class LoadDocument(BaseModel):
 
 @system.activity(name="segue.documents.load")
 async def load_document(request: LoadDocument) -> Document:
-    """Load a document, and return its reference."""
+    """Load a document, and return its reference. What was parsed before is not parsed again."""
     data = await objects.read(request.url, maximum_bytes=request.limits.size_bytes)
-    ref = request.url if isinstance(request.url, objects.ObjectRef) else await objects.info(request.url)
     digest = hashlib.sha256(data).hexdigest()
-    source = ref.model_copy(update={"sha256": digest})
-    name = request.name or source.url.rpartition("/")[2]
-    parsed = await asyncio.to_thread(parse, data, name, request.media_type, limits=request.limits)
-    content = parsed.model_dump_json()
-    key = objects.join(request.store, "documents", digest[:2], f"{digest}-{_variant(name, request.media_type)}.json")
-    written = await objects.write(key, content, content_type="application/json")
-    return _document(parsed, source, written, request.labels)
+    ref = request.url if isinstance(request.url, objects.ObjectRef) else await objects.info(request.url)
+    source = ref.model_copy(update={"sha256": digest, "size_bytes": len(data)})
+    name = request.name or _name(source.url)
+    variant = _variant(name, request.media_type)
+    url = objects.join(request.store, "documents", digest[:2], f"{digest}-{variant}.json")
+    before = await _parsed_before(url, digest)
+    if before is None:
+        outcome = await parsed_apart(data, name, request.media_type, request.limits)
+        before = await objects.write(url, outcome.content, content_type="application/json"), outcome.counts
+    written, counts = before
+    request.limits.check("pages", counts.pages, name, "pages")
+    request.limits.check("characters", counts.characters, name, "characters of text")
+    return Document(name=name, source=source, parsed=written, labels=request.labels, **counts.model_dump())
 
 
-def _document(
-    parsed: ParsedDocument, source: objects.ObjectRef, written: objects.ObjectRef, labels: dict[str, str]
-) -> Document:
-    return Document(
+@system.activity(name="segue.documents.list")
+async def list_sources(request: ListSources) -> Sources:
+    """Return a page of what can be loaded of a folder."""
+    return await list_page(request)
+
+
+async def _parsed_before(url: str, digest: str) -> tuple[objects.ObjectRef, Counts] | None:
+    """Return what an earlier step made of the same source; None if there is nothing, or nothing that can be used."""
+    try:
+        written = await objects.checksum(url)
+        data = await objects.read(written)
+        parsed = await asyncio.to_thread(ParsedDocument.model_validate_json, data)
+    except (objects.ObjectNotFound, objects.ObjectChanged, ValidationError):
+        return None
+    if parsed.digest != digest:
+        return None
+    return written, Counts(
         digest=parsed.digest,
-        name=parsed.name,
         media_type=parsed.media_type,
-        source=source,
-        parsed=written,
         characters=len(parsed.text),
         pages=len(parsed.pages),
         clauses=len(parsed.clauses),
-        labels=labels,
         warnings=len(parsed.warnings),
     )
 
 
+def _name(url: str) -> str:
+    last = url.rpartition("/")[2]
+    return urllib.parse.unquote(last) if url.lower().startswith("file:") else last
+
+
 def _variant(name: str, media_type: str | None) -> str:
-    """Return what else than its bytes decides what a document becomes, as a short key."""
+    """Return a short key of what else than its bytes decides what a document becomes."""
     decided = json.dumps([VERSION, name, media_type], ensure_ascii=False)
     return hashlib.sha256(decided.encode()).hexdigest()[:16]

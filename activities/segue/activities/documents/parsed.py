@@ -43,9 +43,9 @@ class Clause(Span):
     Clauses stand in the document's order, and do not overlap; between them stands only white space.
 
     Attributes:
-        kind: "text"; "heading" for one that stands alone; "row" of a table; "furniture", which the source repeats on its
-            pages: headers, footers, page numbers; "contents", an entry of its table of contents. Skip the last two to
-            read each thing once.
+        kind: "text"; "heading" for one that stands alone; "row" of a table; "furniture", which the source repeats on
+            its pages: headers, footers, page numbers; "contents", an entry of its table of contents. Skip the last two
+            to read each thing once.
         number: As printed, for example `4.2` or `(a)`; empty where it has none.
         section: Titles of the sections around it, outermost first.
         speaker: Who says it, in a transcript; else empty.

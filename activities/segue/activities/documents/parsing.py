@@ -10,6 +10,8 @@ hostile file ends that process and not the worker.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 from typing import Final
 
@@ -61,13 +63,40 @@ def parse(data: bytes, name: str, media_type: str | None = None, *, limits: Limi
 
 
 def _read(data: bytes, name: str, kind: kinds.Kind, limits: Limits) -> Reading:
-    from segue.activities.documents.readers import markdown, pdf, plain
+    # A reader is imported when a document of its kind comes, and its library with it.
+    from segue.activities.documents.readers import plain
 
     warnings: list[str] = []
     match kind.media_type:
         case kinds.PDF:
+            from segue.activities.documents.readers import pdf
+
             return pdf.read(data, name, limits)
+        case kinds.DOCX:
+            from segue.activities.documents.readers import docx
+
+            return docx.read(data, name, limits)
+        case kinds.HTML:
+            from segue.activities.documents.readers import html
+
+            text = plain.decoded(data, kind.charset or html.declared_charset(data), warnings)
+            return html.read(text, name, limits, warnings)
         case kinds.MARKDOWN:
+            from segue.activities.documents.readers import markdown
+
             return markdown.read(plain.decoded(data, kind.charset, warnings), warnings)
+        case kinds.MAIL:
+            from segue.activities.documents.readers import mail
+
+            return mail.read(data, name, limits, functools.partial(_read_part, limits), warnings)
         case _:
             return plain.read(plain.decoded(data, kind.charset, warnings), warnings)
+
+
+def _read_part(limits: Limits, data: bytes, name: str, media_type: str) -> Reading:
+    """Read a document that is part of another."""
+    if not data.strip():
+        raise EmptyDocument("it is empty", name)
+    kind = kinds.of(data, name, media_type)
+    reading = _read(data, name, kind, limits)
+    return dataclasses.replace(reading, warnings=[*kind.warnings, *reading.warnings])

@@ -145,11 +145,11 @@ def _matched(wanted: _Gaps, haystack: _Squeezed, text: str, at: int, stop: int, 
                 return None
     start, end = found.start, found.end
     # A quote may begin or end with a dash, which is no letter.
-    if (lead := _canonical(wanted.before).lstrip()) and (start := _reached_back(lead, found.before, start)) < 0:
-        return None
-    if (trail := _canonical(wanted.after).rstrip()) and (end := _reached_on(trail, found.after, end)) < 0:
-        return None
-    return Span(start=start, end=end)
+    if lead := _canonical(wanted.before).lstrip():
+        start = _reached_back(lead, found.before, start)
+    if trail := _canonical(wanted.after).rstrip():
+        end = _reached_on(trail, found.after, end)
+    return Span(start=start, end=end) if start >= 0 and end >= 0 else None
 
 
 def _same(one: str, other: str, left: str, right: str) -> bool:
@@ -165,11 +165,9 @@ def _readings(gap: str, left: str, right: str) -> frozenset[str]:
     """Return what may stand for a gap between two letters."""
     plain = _canonical(gap)
     readings = {plain}
-    if left.isalpha() and right.isalpha():
-        if plain == "- " and (_LINE.search(gap) or right.islower()):
-            readings |= {"-", ""}
-        elif plain == " " and "\u00ad" in gap:
-            readings |= {"-", ""}
+    broken = plain == "- " and (right.islower() or _LINE.search(gap) is not None)
+    if left.isalpha() and right.isalpha() and (broken or (plain == " " and "\u00ad" in gap)):
+        readings |= {"-", ""}
     return frozenset(readings)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from segue.activities.documents.readers import characters, libraries
 from segue.activities.documents.readers.plain import verbatim
 from segue.activities.documents.structure.blocks import Reading, Writer
 
@@ -29,12 +30,9 @@ def read(text: str, warnings: list[str]) -> Reading:
     Raises:
         ImportError: markdown-it-py is not installed.
     """
-    try:
-        from markdown_it import MarkdownIt
-    except ImportError as error:
-        raise ImportError(
-            'Markdown needs markdown-it-py: pip install "segue[documents]"', name="markdown_it"
-        ) from error
+    libraries.imported("markdown_it", "Markdown needs markdown-it-py")
+    from markdown_it import MarkdownIt
+
     source = verbatim(text).replace("\f", "\n")
     writer = Writer()
     writer.warnings = warnings
@@ -79,7 +77,7 @@ class _Rendering:
                 case "inline":
                     self._inline(token)
                 case "fence" | "code_block":
-                    self._block(token.content)
+                    self._block(token.content, code=True)
                 case "html_block":
                     self._block(_TAG.sub("", _BREAK.sub("\n", token.content)))
                 case _:
@@ -96,11 +94,12 @@ class _Rendering:
     def _inline(self, token: Token) -> None:
         text, strong = _rendered(token.children or [])
         if self._cells is not None:
-            self._cells.append(" ".join(text.split()))
+            self._cells.append(" ".join(characters.cleaned(text).split()))
         else:
             self._block(text, strong=strong)
 
-    def _block(self, text: str, *, strong: bool = False) -> None:
+    def _block(self, text: str, *, strong: bool = False, code: bool = False) -> None:
+        text = characters.cleaned(text) if code else characters.line(text)
         if text.strip():
             label, self._label = self._label, ""
             # A heading in a list's item is a heading with a number.

@@ -6,6 +6,7 @@ reading = assembled([[Line("1. Fees", ...), ...], ...], warnings)
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import statistics
 from collections import Counter, defaultdict
@@ -13,6 +14,7 @@ from typing import Final
 
 from segue.activities.documents.structure import headings, labels, marks
 from segue.activities.documents.structure.blocks import SEPARATOR, Block, Reading
+from segue.activities.documents.structure.words import words
 
 __all__ = ["Line", "assembled"]
 
@@ -21,8 +23,9 @@ _SENTENCE_END: Final = re.compile(r"[.:;?!][\"\u201d\u2019')\]]*$")
 _HYPHENATED: Final = re.compile(r"([^\W\d_]{2,})[-\u2010]$")
 _CONTINUED: Final = re.compile(r"([^\W\d_]+)")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_KEEPS_HYPHEN: Final = frozenset(
-    "all anti co cross ex full half high inter long low mid multi non part post pre pro self semi short sub third up well".split()
+_KEEPS_HYPHEN: Final = words(
+    "all anti co cross ex full half high inter long low mid multi non part post pre pro self semi short "
+    "sub third up well"
 )
 
 
@@ -52,6 +55,7 @@ class Line:
 
     @property
     def height(self) -> float:
+        """Height of its first character."""
         return self.top - self.bottom
 
 
@@ -115,7 +119,7 @@ def _leading(lines: list[Line], body: float) -> float:
     """Return how far one line of a paragraph usually stands below another."""
     steps = [
         round(before.bottom - line.bottom, 1)
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in itertools.pairwise(lines)
         if before.page == line.page and 0 < before.bottom - line.bottom < 3 * (body or 12)
     ]
     if not steps:
@@ -139,7 +143,7 @@ def _goes_on(paragraph: list[Line], line: Line, leading: float, rights: list[flo
     lower = text[0].islower()
     if labels.BULLET.match(text) or (labels.at(text, 0) is not None and (ended or not _refers(last, lower))):
         return False
-    if before.bold != line.bold and not lower and (before.bold and len(paragraph) == 1 or line.bold):
+    if before.bold != line.bold and not lower and ((before.bold and len(paragraph) == 1) or line.bold):
         return False
     if abs(before.height - line.height) > 0.12 * max(before.height, line.height):
         return False

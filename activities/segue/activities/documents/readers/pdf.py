@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import ctypes
 import re
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from typing import Any, Final
 
-from segue.activities.documents.errors import CorruptDocument, EmptyDocument, NoTextLayer, PasswordProtected
+from segue.activities.documents.errors import (
+    CorruptDocument,
+    DocumentRefused,
+    EmptyDocument,
+    NoTextLayer,
+    PasswordProtected,
+)
 from segue.activities.documents.limits import Limits
+from segue.activities.documents.readers import characters, libraries
 from segue.activities.documents.readers.pages import Line, assembled
 from segue.activities.documents.structure.blocks import Reading
 
-if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage
-
 __all__ = ["read"]
 
-# PDFium writes U+FFFE in place of a hyphen at the end of a line, and of the line's end.
-_LINE_END: Final = re.compile(r"[\r\n\x0b\x0c]+|\ufffe[\r\n]*")
-_SYMBOLS: Final = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf06f": "○"})
-_LIGATURES: Final = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "-", "\u200b": ""}
-)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufeff]")
+# PDFium writes U+FFFE in place of a hyphen at the end of a line, and of the line's end. A soft hyphen there is one too.
+_LINE_END: Final = re.compile(r"[\r\n\x0b\x0c]+|\ufffe[\r\n]*|\u00ad[\r\n]+")
 _SHOWN: Final = 10
+
+# PDFium is not made for more than one thread.
+_PDFIUM: Final = threading.Lock()
 
 
 def read(data: bytes, name: str, limits: Limits) -> Reading:
@@ -41,30 +44,27 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
         DocumentTooLarge: It is over a limit.
         ImportError: pypdfium2 is not installed.
     """
-    try:
-        import pypdfium2
-        from pypdfium2 import raw
-    except ImportError as error:
-        raise ImportError('PDF needs pypdfium2: pip install "segue[documents]"', name="pypdfium2") from error
-    try:
-        pdf = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == raw.FPDF_ERR_PASSWORD or "assword" in str(error):
-            raise PasswordProtected(
-                f"Document {name!r} needs a password: save it without one, and load that", name
-            ) from None
-        raise CorruptDocument(
-            f"Document {name!r} is not a PDF that can be opened ({error}): get it again from where it came", name
-        ) from None
-    try:
-        return _read(pdf, name, limits)
-    finally:
-        pdf.close()
+    pdfium = libraries.imported("pypdfium2", "PDF needs pypdfium2")
+    with _PDFIUM:
+        try:
+            pdf = pdfium.PdfDocument(data)
+        except pdfium.PdfiumError as error:
+            raise _refused(error, name, pdfium.raw.FPDF_ERR_PASSWORD) from None
+        try:
+            return _read(pdf, name, limits, pdfium)
+        finally:
+            pdf.close()
 
 
-def _read(pdf: PdfDocument, name: str, limits: Limits) -> Reading:
-    import pypdfium2
+def _refused(error: Exception, name: str, password: int) -> DocumentRefused:
+    if getattr(error, "err_code", None) == password:
+        return PasswordProtected(f"Document {name!r} needs a password: save it without one, and load that", name)
+    return CorruptDocument(
+        f"Document {name!r} is not a PDF that can be opened ({error}): get it again from where it came", name
+    )
 
+
+def _read(pdf: Any, name: str, limits: Limits, pdfium: Any) -> Reading:
     count = len(pdf)
     limits.check("pages", count, name, "pages")
     if not count:
@@ -75,12 +75,12 @@ def _read(pdf: PdfDocument, name: str, limits: Limits) -> Reading:
         lines: list[Line] = []
         try:
             page = pdf[index]
-        except pypdfium2.PdfiumError:
+        except pdfium.PdfiumError:
             unreadable.append(index + 1)
         else:
             try:
-                lines = _lines(page)
-                if not lines and _has_image(page):
+                lines = _lines(page, pdfium.raw)
+                if not lines and _has_image(page, pdfium.raw):
                     images.append(index + 1)
             finally:
                 page.close()
@@ -107,10 +107,8 @@ def _read(pdf: PdfDocument, name: str, limits: Limits) -> Reading:
     return assembled(pages, warnings)
 
 
-def _lines(page: PdfPage) -> list[Line]:
+def _lines(page: Any, raw: Any) -> list[Line]:
     """Return a page's lines in their order, each with its place, its height, and whether it is bold."""
-    from pypdfium2 import raw
-
     textpage = page.get_textpage()
     try:
         text = textpage.get_text_range()
@@ -120,8 +118,8 @@ def _lines(page: PdfPage) -> list[Line]:
         for end_of_line in (*_LINE_END.finditer(text), None):
             stop = end_of_line.start() if end_of_line is not None else len(text)
             line = text[start:stop]
-            content = _clean(line)
-            if content and end_of_line is not None and end_of_line[0][0] == "\ufffe":
+            content = " ".join(characters.cleaned(line).split())
+            if content and end_of_line is not None and end_of_line[0][0] in "\ufffe\u00ad":
                 content += "-"
             if content:
                 first = start + len(line) - len(line.lstrip())
@@ -151,14 +149,7 @@ def _is_bold(raw: Any, textpage: Any, index: int) -> bool:
     return b"old" in buffer.value or b"lack" in buffer.value or b"eavy" in buffer.value
 
 
-def _clean(line: str) -> str:
-    line = line.translate(_SYMBOLS).translate(_LIGATURES)
-    return " ".join(_CONTROL.sub("", line).split())
-
-
-def _has_image(page: PdfPage) -> bool:
-    from pypdfium2 import raw
-
+def _has_image(page: Any, raw: Any) -> bool:
     return next(iter(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=4)), None) is not None
 
 

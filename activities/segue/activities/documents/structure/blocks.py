@@ -110,6 +110,27 @@ class Writer:
             )
         )
 
+    def append(self, reading: Reading, *, below: int = 0) -> None:
+        """Write what another reader has read, its headings so many levels deeper."""
+        if not reading.blocks:
+            return
+        if self._blocks:
+            self._parts.append(SEPARATOR)
+            self._length += len(SEPARATOR)
+        offset = self._length
+        self._parts.append(reading.text)
+        self._length += len(reading.text)
+        for block in reading.blocks:
+            self._blocks.append(
+                dataclasses.replace(
+                    block,
+                    start=block.start + offset,
+                    end=block.end + offset,
+                    level=block.level + below if block.level else 0,
+                    label=block.label + offset if block.label else 0,
+                )
+            )
+
     def reading(self) -> Reading:
         """Return what has been written."""
         return Reading("".join(self._parts), self._blocks, warnings=self.warnings)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from segue.activities.documents.structure.words import words
+
 __all__ = ["before_sentence", "is_caps", "is_title", "run_in", "within"]
 
 _LONGEST_CHARACTERS: Final = 110
@@ -18,12 +20,10 @@ _RUN_IN_CHARACTERS: Final = 110
 _RUN_IN_WORDS: Final = 12
 
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'\u2019./&][^\W_]+)*")
-_ENDS_NO_TITLE: Final = frozenset("a an and as at by for from if in into is of on or the to under upon with".split())
-_MINOR: Final = _ENDS_NO_TITLE | frozenset(
-    (
-        "de its not other per than that this within without your our their vs re via which we you how what when who "
-        "why do does are be no"
-    ).split()
+_ENDS_NO_TITLE: Final = words("a an and as at by for from if in into is of on or the to under upon with")
+_MINOR: Final = _ENDS_NO_TITLE | words(
+    "de its not other per than that this within without your our their vs re via which we you how what when who why do "
+    "does are be no"
 )
 # Names of parties and lines to sign on stand alone in capitals too, and head nothing; neither do redactions.
 _NO_TITLE: Final = re.compile(
@@ -43,11 +43,9 @@ _RUN_IN_END: Final = re.compile(
 )
 _CAPITALS_WORD: Final = r"(?:[A-Z(][A-Z0-9'\u2019&/,;()-]*[A-Z0-9'\u2019&/,;)]|&|-|\u2013|A)(?=\s)"
 _CAPITALS: Final = re.compile(rf"{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD})*")
-_OPENERS: Final = frozenset(
-    (
-        "The This These That Each Any All If In For Upon Subject Except No Unless During Either Both Neither Nothing Such "
-        "Notwithstanding Where When At As It To Within Without On From By Every Other There With An A Whereas"
-    ).split()
+_OPENERS: Final = words(
+    "The This These That Each Any All If In For Upon Subject Except No Unless During Either Both Neither Nothing Such "
+    "Notwithstanding Where When At As It To Within Without On From By Every Other There With An A Whereas"
 )
 # A heading in capitals between two sentences of running text, where the source's lines have been lost.
 _WITHIN: Final = re.compile(

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from segue.activities.documents.structure.numerals import numeral
+
 __all__ = ["ATTACHMENT", "BULLET", "Label", "at", "inline", "roman"]
 
 
@@ -50,16 +52,7 @@ BULLET: Final = re.compile(r"[•●▪◦·‣∙○■□◆❖➢✓]\s*|[*\u
 _WORDS: Final = (
     "ARTICLE|ITEM|SECTION|CHAPTER|PART|CLAUSE|TITLE|EXHIBIT|SCHEDULE|APPENDIX|ANNEX|ANNEXURE|ATTACHMENT|ADDENDUM"
 )
-_SPELT: Final = {
-    word: number
-    for number, word in enumerate(
-        (
-            "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-            "eighteen nineteen twenty"
-        ).split(),
-        1,
-    )
-}
+_SPELT: Final = {numeral(number, "cardinalText").lower(): number for number in range(1, 21)}
 _NAMED: Final = re.compile(
     rf"(?P<word>{_WORDS})\s+(?:No\.\s*)?[\"\u201c]?"
     rf"(?:(?P<decimal>\d{{1,3}}(?:\.\d{{1,3}})*)(?P<sub>[A-Z]?(?:\([a-zA-Z0-9]{{1,4}}\))*)"
@@ -79,7 +72,8 @@ _NUMBER: Final = re.compile(
     r"(?P<open>\()?(?P<number>\d{1,3})(?P<close>\s?[.)]|\s?(?=[-\u2013\u2014]\s)|\.?:)(?=\s|$|[\"\u201c(A-Z])"
 )
 _LETTER: Final = re.compile(
-    r"(?P<open>\()?(?P<letter>[a-z]{1,2}|[A-Z]{1,2}|[ivxlc]{1,7}|[IVXLC]{1,7})(?P<close>\s?[.)])(?=\s|$|[\"\u201c(A-Za-z])"
+    r"(?P<open>\()?(?P<letter>[a-z]{1,2}|[A-Z]{1,2}|[ivxlc]{1,7}|[IVXLC]{1,7})"
+    r"(?:(?P<close>\s?\))(?=\s|$|[\"\u201c(A-Za-z])|(?P<point>\s?\.)(?=\s|$|[\"\u201c(]))"
 )
 _BARE: Final = re.compile(r"(?P<number>\d{1,3})(?:(?:\t|\s{2,})(?=[A-Z\"\u201c(])|\s(?=[A-Z]{3}))")
 _ROMAN: Final = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
@@ -171,7 +165,7 @@ def _named(match: re.Match[str], word: str) -> Label | None:
 
 
 def _lettered(match: re.Match[str]) -> Label | None:
-    letters, opened, close = match["letter"], match["open"] or "", match["close"].strip()
+    letters, opened, close = match["letter"], match["open"] or "", (match["close"] or match["point"]).strip()
     if opened and close != ")":
         return None
     case = "a" if letters.islower() else "A"

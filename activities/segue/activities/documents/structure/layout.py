@@ -3,7 +3,7 @@
     blocks = layout.blocks(text)
 
 The text is not changed. Three habits are known, and may be mixed in one file: hard-wrapped lines, one line a paragraph,
-and whole pages in one line with wide spaces, or nothing at all, where lines ended (as texts taken out of PDF files have).
+and whole pages in one line with wide spaces, or nothing at all, where lines ended (as in texts out of PDF files).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _NUMBER_ENDS: Final = re.compile(r"\s\(?[A-Za-z0-9]{1,4}[.)]$")
 _SPREAD: Final = re.compile(r"[a-z,] {2,3}[a-z(\"]")
 _BULLETS: Final = re.compile(r"(?<=\s)[●•▪◦‣■□◆❖➢✓](?=\s*\w)")
 _TRAILING_PAGE: Final = re.compile(
-    r"\s+(Page\s+\d{1,4}(?:\s+of\s+\d{1,4})?|[-\u2013]\s?\d{1,3}\s?[-\u2013])\s*$|[ \t\u00a0]{3,}(\d{1,3}|[ivx]{1,5})\s*$",
+    r"\s+(Page\s+\d{1,4}(?:\s+of\s+\d{1,4})?|[-\u2013]\s?\d{1,3}\s?[-\u2013])\s*$"
+    r"|[ \t\u00a0]{3,}(\d{1,3}|[ivx]{1,5})\s*$",
     re.IGNORECASE,
 )
 

@@ -60,9 +60,9 @@ def mark_repeated(text: str, found: list[Block]) -> None:
     counts = Counter(shape(text[block.start : block.end]) for block in short)
     for block in short:
         content = text[block.start : block.end]
-        if is_page_number(content) and not re.search(r"[.)]$", content.strip("()-\u2013\u2014[] ")):
-            block.kind = "furniture"
-        elif counts[shape(content)] >= 3 and _repeats(content):
+        # "3." and "(a)" are numbers of clauses.
+        page = is_page_number(content) and not content.strip("()-\u2013\u2014[] ").endswith((".", ")"))
+        if page or (counts[shape(content)] >= 3 and _repeats(content)):
             block.kind = "furniture"
 
 

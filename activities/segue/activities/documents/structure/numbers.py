@@ -3,8 +3,8 @@
     place = numbers.place(label, text)
     numbers.open(place, label)
 
-`4.2` stands below `4`, `(b)` counts on from `(a)`, `(i)` after `(h)` is a letter if `(j)` comes before `(ii)` and the first
-of a list if not, `Exhibit A` ends them all.
+`4.2` stands below `4`, `(b)` counts on from `(a)`, `(i)` after `(h)` is a letter if `(j)` comes before `(ii)` and the
+first of a list if not, `Exhibit A` ends them all.
 """
 
 from __future__ import annotations
@@ -156,8 +156,7 @@ class Numbers:
                 (
                     index
                     for index, entry in enumerate(self.open[:same])
-                    if 0 < len(entry.path) < len(path)
-                    and entry.path != path[: len(entry.path)]
+                    if (0 < len(entry.path) < len(path) and entry.path != path[: len(entry.path)])
                     or (entry.word in RANKS and entry.value == last.path[0])
                 ),
                 same,

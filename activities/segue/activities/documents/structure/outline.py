@@ -2,9 +2,9 @@
 
     sections, clauses = outline(reading)
 
-A number within running text is taken for one only if it stands where a sentence or an item may begin and is the one that
-comes next, so that "as set out in 4.2" begins no clause. At the start of a block the form is enough, so that numbers that
-are missing, repeated or misread do not stop anything.
+A number within running text is taken for one only if it stands where a sentence or an item may begin and is the one
+that comes next, so that "as set out in 4.2" begins no clause. At the start of a block the form is enough, so that
+numbers that are missing, repeated or misread do not stop anything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from segue.activities.documents.structure import headings, labels
 from segue.activities.documents.structure.blocks import Block, Kind, Reading
 from segue.activities.documents.structure.labels import ATTACHMENT, Label
 from segue.activities.documents.structure.marks import mark
-from segue.activities.documents.structure.numbers import RANKS, Numbers, Open
+from segue.activities.documents.structure.numbers import Numbers, Open
 from segue.activities.documents.structure.sentences import cut
 
 __all__ = ["outline"]
@@ -57,8 +57,9 @@ def outline(reading: Reading) -> tuple[tuple[Section, ...], tuple[Clause, ...]]:
     """Return the sections and clauses of a document."""
     mark(reading.text, reading.blocks)
     outliner = _Outliner(reading)
-    for block in reading.blocks:
-        outliner.take(block)
+    for index, block in enumerate(reading.blocks):
+        following = reading.blocks[index + 1 : index + 4]
+        outliner.take(block, next((other for other in following if other.kind != "furniture"), None))
     return outliner.finished()
 
 
@@ -73,11 +74,13 @@ class _Outliner:
         self._end = 0
         # A number that stands in a block of its own, before the text that it numbers.
         self._alone: tuple[int, int, Label] | None = None
+        self._following: Block | None = None
         # The section of "ARTICLE I" on a line of its own, before its title.
         self._untitled: _Section | None = None
 
-    def take(self, block: Block) -> None:
-        """Take the next block."""
+    def take(self, block: Block, following: Block | None) -> None:
+        """Take the next block; the one after it tells a heading from an item of a list."""
+        self._following = following
         if self._alone is not None and not self._is_plain(block):
             self._leave_alone()
         untitled = self._untitled
@@ -167,7 +170,7 @@ class _Outliner:
                 if label is None and following is not None and headings.is_title(self._text[start:piece_end]):
                     self._heading(start, piece_end, strong=False)
                 else:
-                    self._piece(start, piece_end, label, block.strong, prefix)
+                    self._piece(start, piece_end, label, block, prefix)
                 if tail < stop:
                     begin = _after_space(self._text, tail, stop)
                     self._heading(begin, _trimmed(self._text, begin, stop), strong=False)
@@ -176,7 +179,7 @@ class _Outliner:
                 return
             label, content, depth, placed = following, following.end, 0, False
 
-    def _piece(self, start: int, end: int, label: Label | None, strong: bool, prefix: str) -> None:
+    def _piece(self, start: int, end: int, label: Label | None, block: Block, prefix: str) -> None:
         """Write one clause, and the section that it begins if its number is followed by a title."""
         if label is None:
             self._clause(start, end)
@@ -187,11 +190,15 @@ class _Outliner:
                 self._untitled = self._section(start, end, label, start, end)
             self._clause(start, end, label, "heading" if label.word else "text", prefix)
             return
-        title_end = self._title(label, title_start, end, strong)
+        title_end = self._title(label, title_start, end, block.strong)
         if title_end is None or self._opens_document(label):
             self._clause(start, end, label, prefix=prefix)
             return
         whole = not self._text[title_end:end].strip(" \t\n.:-\u2013\u2014")
+        listed = whole and not label.word and not block.strong
+        if listed and (block.depth or self._item_follows(label)):
+            self._clause(start, end, label, prefix=prefix)
+            return
         self._section(start, end if whole else title_end, label, title_start, title_end)
         self._clause(start, end, label, "heading" if whole else "text", prefix)
 
@@ -287,6 +294,19 @@ class _Outliner:
         position = max(content, stop - _TAIL) + ends[-1].end()
         plain = len(tail.split()) <= 6 and "," not in tail and not any(character.isdigit() for character in tail)
         return position if plain and headings.is_title(tail) else stop
+
+    def _item_follows(self, label: Label) -> bool:
+        """Return whether the next block has the number that counts on from this one: a heading has text below it."""
+        following = self._following
+        if following is None or following.kind != "text" or following.level:
+            return False
+        other = labels.at(self._text, following.start, following.end)
+        if other is None:
+            return False
+        last = self._numbers.open[-1]
+        if label.path and other.path[:-1] != label.path[:-1]:
+            return False
+        return any(style == last.style and value == last.value + 1 for style, value in other.values)
 
     def _is_plain(self, block: Block) -> bool:
         """Return whether a block is text without a number of its own, that may belong to one that stands alone."""

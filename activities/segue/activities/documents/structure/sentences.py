@@ -17,8 +17,8 @@ _LONG: Final = 1200
 
 # A point after a single letter, an abbreviation or a clause's number ends no sentence; a lower-case letter begins none.
 _NOT_AFTER: Final = (
-    r"\b[A-Z]|\b[Nn]o|\bInc|\bCo|\bCorp|\bLtd|\bMr|\bMs|\bMrs|\bDr|\bSt|\bJr|\b[Ss]ec|\b[Aa]rt|\bvs|\be\.g|\bi\.e|\bet al"
-    r"|\s[a-z]|\s\d|\s\d\d|\d\.\d"
+    r"\b[A-Z]|\b[Nn]o|\bInc|\bCo|\bCorp|\bLtd|\bMr|\bMs|\bMrs|\bDr|\bSt|\bJr|\b[Ss]ec|\b[Aa]rt|\bvs|\be\.g|\bi\.e"
+    r"|\bet al|\s[a-z]|\s\d|\s\d\d|\d\.\d"
 )
 _END: Final = re.compile(
     "".join(f"(?<!{before})" for before in _NOT_AFTER.split("|"))
