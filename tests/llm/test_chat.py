@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
+from tests.activities.http_server import stall
 from tests.llm.scripted import (
     Scripted,
     Turn,
@@ -22,8 +23,9 @@ from tests.llm.scripted import (
     truncated,
 )
 
-from segue.activities import llm, objects
+from segue.activities import PayloadError, llm, objects
 from segue.activities.llm import Chat, Message, Model, Tool, ToolCall, Usage
+from segue.client.converter import SeguePayloadConverter
 
 pytest.importorskip("obstore")
 
@@ -413,3 +415,21 @@ async def test_a_stream_that_ends_too_early(provider: Scripted) -> None:
     provider.raw(head + b'data: {"choices": [{"delta": {"content": "Half"}}]}\n\n')
     with pytest.raises(llm.ModelUnavailable, match="the answer broke off after 4 characters"):
         await llm.chat(question(provider.model()))
+
+
+async def test_a_stream_that_is_whole_and_does_not_end(provider: Scripted) -> None:
+    """Once the server has said why the answer ended it is whole, though nothing more comes; it was paid for."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    event = b'data: {"choices": [{"delta": {"content": "Whole."}, "finish_reason": "stop"}]}\n\n'
+    provider.server.on("/v1/chat/completions", stall(head + event))
+    answer = await llm.chat(question(provider.model(idle_timeout=timedelta(seconds=0.2))))
+    assert (answer.text, answer.usage.estimated) == ("Whole.", True)
+
+
+async def test_an_answer_with_its_text_stays_here(provider: Scripted) -> None:
+    """An `Answer`, which holds the text, cannot be returned by a step by mistake: its completion can."""
+    answer = await llm.chat(question(provider.model(), keep="digest"))
+    converter = SeguePayloadConverter()
+    with pytest.raises(PayloadError):
+        converter.to_payloads([answer])
+    assert b"An answer." not in converter.to_payloads([answer.completion])[0].data

@@ -159,6 +159,10 @@ async def _streamed(response: httpx.Response, sending: Sending, arrived: Callabl
                     break
     except bodies.TooLarge:
         raise _too_large(response, sending) from None
+    except httpx.TransportError:
+        # Once the server has said why the answer ended, all of it has come; only the count of its tokens may be lost.
+        if not assembly.reply.finish_reason:
+            raise
     whole = assembly.whole()
     if not assembly.done and not whole.finish_reason:
         raise _broken(sending, f"{where}, and the answer broke off after {assembly.characters:,} characters")

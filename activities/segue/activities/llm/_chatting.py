@@ -129,6 +129,8 @@ class _Asking:
                     f"{recording.url!r}: record it (mode='record'), or ask the model (mode='off')",
                     engine=model.engine,
                 )
+            # What it would cost now, for whoever replays to compare.
+            call = call.model_copy(update={"usage": call.usage.priced(model.price)})
             return self._told(watch, call, reused=True), True
         keeps = chat.store if chat.keep != "digest" else None
         url = call_url(keeps, chat.key, model, prompt.digest) if keeps is not None else None
@@ -211,13 +213,15 @@ class _Asking:
 
     async def _prompt_ref(self) -> ObjectRef | None:
         if self.kept_prompt is None and self.chat.keep == "reference" and self.chat.store is not None:
-            self.kept_prompt = await text_object(self.chat.store, self.prompt.asked, ".json")
+            self.kept_prompt = await text_object(self.chat.store, self.prompt.asked, ".json", paid=False)
         return self.kept_prompt
 
     async def _kept(self, call: Call, text: str, reused: bool, failed: list[ModelError | ModelUnavailable]) -> Answer:
         chat = self.chat
         by_reference = chat.keep == "reference" and chat.store is not None
-        text_ref = await text_object(chat.store, text, ".txt") if by_reference and chat.store is not None else None
+        text_ref = (
+            await text_object(chat.store, text, ".txt", paid=True) if by_reference and chat.store is not None else None
+        )
         spent = sum((error.spent for error in failed if isinstance(error, ModelError) and error.spent), Usage())
         return Answer(
             text,

@@ -28,18 +28,11 @@ _TYPES: Final = ("object", "array", "string", "integer", "number", "boolean", "n
 _ONE: Final = ("items", "additionalProperties", "propertyNames", "not")
 _SEVERAL: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
 _BY_NAME: Final = ("properties", "patternProperties", "$defs", "definitions")
-_CHECKED: Final = frozenset(
+# Conditions that are not looked at here. Any other word that is unknown is none, and says something to its reader.
+_UNCHECKED: Final = frozenset(
     {
-        *("type", "enum", "const", "required", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength"),
-        *("pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"),
-        *("minProperties", "maxProperties", "$ref", *_ONE, *_SEVERAL, *_BY_NAME),
-    }
-)
-# Said of a value, and no condition on it.
-_TOLD: Final = frozenset(
-    {
-        *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "discriminator"),
-        *("$schema", "$id", "$comment", "contentMediaType", "contentEncoding"),
+        *("if", "then", "else", "contains", "minContains", "maxContains", "dependentRequired", "dependentSchemas"),
+        *("dependencies", "additionalItems", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef"),
     }
 )
 _FORMATS: Final[Mapping[str, Callable[[str], Any]]] = {
@@ -196,7 +189,7 @@ def _check(root: dict[str, Any], schema: Any, path: str) -> None:
         raise InvalidSchema(f"A JSON schema is an object, and {path or 'this one'} is {_article(_kind(schema))}")
     rules = fields(schema)
     where = path or "the schema"
-    if unknown := sorted(set(rules) - _CHECKED - _TOLD):
+    if unknown := sorted(_UNCHECKED & set(rules)):
         raise InvalidSchema(
             f"{where} says {unknown[0]!r}, which cannot be checked here: leave it out, or say otherwise"
         )

@@ -34,23 +34,19 @@ class Assembly:
 
     Attributes:
         reply: What there is of it.
+        characters: How much has come.
         done: Whether the server has said that it is whole.
         error: What the server said went wrong; None if nothing did.
     """
 
     def __init__(self) -> None:
         self.reply = Reply()
+        self.characters = 0
         self.done = False
         self.error: dict[str, Any] | None = None
         self._texts: list[str] = []
         self._refusals: list[str] = []
         self._calls: dict[int, dict[str, str]] = {}
-
-    @property
-    def characters(self) -> int:
-        """How much has come."""
-        arguments = sum(len(call["arguments"]) for call in self._calls.values())
-        return sum(map(len, self._texts)) + arguments
 
     def take(self, data: str) -> None:
         """Add an event.
@@ -83,7 +79,9 @@ class Assembly:
 
     def _choice(self, choice: dict[str, Any]) -> None:
         delta = fields(choice.get("delta") or choice.get("message"))
-        self._texts.append(text_of(delta.get("content")))
+        text = text_of(delta.get("content"))
+        self._texts.append(text)
+        self.characters += len(text)
         self._refusals.append(text_of(delta.get("refusal")))
         for number, piece in enumerate(map(fields, items(delta.get("tool_calls")))):
             function = fields(piece.get("function"))
@@ -91,8 +89,10 @@ class Assembly:
             call = self._calls.setdefault(index if is_count(index) else number, {"id": "", "name": "", "arguments": ""})
             call["id"] = str(piece.get("id") or call["id"])
             call["name"] += str(function.get("name") or "")
-            arguments = function.get("arguments") or ""
-            call["arguments"] += arguments if isinstance(arguments, str) else pydantic_core.to_json(arguments).decode()
+            given = function.get("arguments") or ""
+            arguments = given if isinstance(given, str) else pydantic_core.to_json(given).decode()
+            call["arguments"] += arguments
+            self.characters += len(arguments)
         if choice.get("finish_reason"):
             self.reply.finish_reason = str(choice["finish_reason"])
 
