@@ -382,6 +382,17 @@ async def test_all_models_fail(provider: Scripted) -> None:
     assert note.startswith("large: ModelNotFound: ")
 
 
+async def test_what_all_models_took(provider: Scripted) -> None:
+    """An error tells what all the answers took that led to it."""
+    provider.script(truncated("Half an"))
+    asked = question(provider.model("small"), fallbacks=(provider.model("large"),), fall_back_on=("ModelError",))
+    with pytest.raises(llm.Truncated) as failed:
+        await llm.chat(asked)
+    spent = Usage(input_tokens=6, output_tokens=4, cost_usd=1.4e-05, calls=2)
+    assert failed.value.spent == spent
+    assert list(failed.value.details) == [{"engine": "large", "spent": spent.model_dump(mode="json")}]
+
+
 def test_a_rule_with_an_unknown_error() -> None:
     """A name that no error has is refused."""
     with pytest.raises(ValidationError, match="names 'Refusd', which is none of ContextTooLong, Filtered"):

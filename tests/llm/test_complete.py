@@ -11,10 +11,12 @@ from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
     import pytest
-    from tests.llm.scripted import scripted
+    from tests.llm.scripted import Scripted
 
     from segue.activities import llm
     from segue.activities.llm import Chat, Completion, Message, Usage
+
+pytest.importorskip("obstore")
 
 QUEUE = "llm-complete"
 
@@ -26,24 +28,17 @@ class Ask:
         return await workflow.execute_activity(llm.complete, chat)
 
 
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCRIPTED_KEY", "sk-canary-of-the-key")
-
-
-async def test_an_answer_by_reference(client: Client, tmp_path: Path) -> None:
+async def test_an_answer_by_reference(client: Client, provider: Scripted, tmp_path: Path) -> None:
     """The history holds the answer's reference, digest, tokens and cost; neither the answer nor the key."""
-    async with scripted() as server:
-        server.script("The canary-of-the-answer sings.")
-        chat = Chat(model=server.guarded(), messages=(Message.user("What sings?"),), store=str(tmp_path))
-        async with Worker(client, task_queue=QUEUE, workflows=[Ask], activities=[llm.complete]):
-            handle = await client.start_workflow(Ask.run, chat, id=str(uuid.uuid4()), task_queue=QUEUE)
-            completion = await handle.result()
+    provider.script("The canary-of-the-answer sings.")
+    chat = Chat(model=provider.guarded(), messages=(Message.user("What sings?"),), store=str(tmp_path))
+    async with Worker(client, task_queue=QUEUE, workflows=[Ask], activities=[llm.complete]):
+        handle = await client.start_workflow(Ask.run, chat, id=str(uuid.uuid4()), task_queue=QUEUE)
+        completion = await handle.result()
 
-        assert await llm.text_of(completion) == "The canary-of-the-answer sings."
-        assert completion.text is None
-        assert completion.usage == Usage(input_tokens=2, output_tokens=3, cost_usd=8e-06, calls=1)
-        assert (completion.engine, completion.model, completion.finish_reason) == ("scripted-1", "scripted-1", "stop")
-        assert server.paid == 1
-        assert [one.headers["authorization"] for one in server.asked] == ["Bearer sk-canary-of-the-key"]
-        assert "canary" not in (await handle.fetch_history()).to_json()
+    assert await llm.text_of(completion) == "The canary-of-the-answer sings."
+    assert completion.text is None
+    assert completion.usage == Usage(input_tokens=2, output_tokens=3, cost_usd=8e-06, calls=1)
+    assert (completion.engine, completion.model, completion.finish_reason) == ("scripted-1", "scripted-1", "stop")
+    assert (provider.paid, provider.asked[0].headers["authorization"]) == (1, "Bearer sk-canary-of-the-key-4711")
+    assert "canary" not in (await handle.fetch_history()).to_json()

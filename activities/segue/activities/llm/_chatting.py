@@ -85,12 +85,19 @@ async def text_of(completion: Completion) -> str:
 
 
 def _telling(failed: list[ModelError | ModelUnavailable]) -> ModelError | ModelUnavailable:
-    """Return the error that stands for all: one that another attempt may get past, else the last."""
+    """Return the error that stands for all, with what all cost: one that another attempt may get past, else the last."""
     telling = next((error for error in failed if isinstance(error, ModelUnavailable)), failed[-1])
     for error in failed:
         if error is not telling:
             telling.add_note(f"{error.engine}: {type(error).__name__}: {error.message}")
+    telling.spent = _spent(failed)
     return telling
+
+
+def _spent(failed: list[ModelError | ModelUnavailable]) -> Usage | None:
+    """Return what was paid for in vain; None if nothing was."""
+    paid = [error.spent for error in failed if error.spent is not None]
+    return sum(paid, Usage()) if paid else None
 
 
 @dataclasses.dataclass
@@ -134,18 +141,19 @@ class _Asking:
             return self._told(watch, call, reused=True), True
         keeps = chat.store if chat.keep != "digest" else None
         url = call_url(keeps, chat.key, model, prompt.digest) if keeps is not None else None
-        if url is not None and (call := await found(url)) is not None:
-            return self._told(watch, call, reused=True), True
-        # Before anything is paid for: a store that is not there is found out now.
-        prompt_ref = await self._prompt_ref()
-        call = recorded(model, prompt, await self._reply())
-        self._told(watch, call, reused=False)
-        if url is not None:
-            await persisted(url, call.model_copy(update={"prompt_ref": prompt_ref, "labels": labels()}))
+        call = await found(url) if url is not None else None
+        if reused := call is not None:
+            self._told(watch, call, reused=True)
+        else:
+            # Before anything is paid for: a store that is not there is found out now.
+            prompt_ref = await self._prompt_ref()
+            call = self._told(watch, recorded(model, prompt, await self._reply()), reused=False)
+            if url is not None:
+                await persisted(url, call.model_copy(update={"prompt_ref": prompt_ref, "labels": labels()}))
         if recording is not None and recording.mode == "record":
-            asked = {"prompt": prompt.asked.decode(), "labels": labels()}
+            asked = {"prompt": prompt.asked.decode(), "prompt_ref": None, "labels": labels()}
             await persisted(recording.object_of(model, prompt.asked), call.model_copy(update=asked))
-        return call, False
+        return call, reused
 
     def _told(self, watch: Watched, call: Call, *, reused: bool) -> Call:
         watch.answered(call.usage, model=call.model, finish_reason=call.finish_reason, reused=reused)
@@ -218,11 +226,10 @@ class _Asking:
 
     async def _kept(self, call: Call, text: str, reused: bool, failed: list[ModelError | ModelUnavailable]) -> Answer:
         chat = self.chat
-        by_reference = chat.keep == "reference" and chat.store is not None
-        text_ref = (
-            await text_object(chat.store, text, ".txt", paid=True) if by_reference and chat.store is not None else None
-        )
-        spent = sum((error.spent for error in failed if isinstance(error, ModelError) and error.spent), Usage())
+        text_ref = None
+        if chat.keep == "reference" and chat.store is not None:
+            text_ref = await text_object(chat.store, text, ".txt", paid=True)
+        spent = _spent(failed)
         return Answer(
             text,
             Completion(
@@ -231,7 +238,7 @@ class _Asking:
                 digest=digest_of(text),
                 tool_calls=call.tool_calls,
                 finish_reason=call.finish_reason,
-                usage=call.usage + spent if spent.calls else call.usage,
+                usage=call.usage if spent is None else call.usage + spent,
                 model=call.model or self.model.name,
                 engine=call.engine,
                 prompt_digest=self.prompt.digest,

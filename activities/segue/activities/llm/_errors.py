@@ -23,8 +23,9 @@ an answer, or a key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from segue.activities.errors import Retryable, Terminal
 from segue.activities.llm._usage import Usage
@@ -58,10 +59,14 @@ class ModelError(Terminal):
     """
 
     def __init__(self, message: str, *, engine: str = "", spent: Usage | None = None) -> None:
-        details = () if spent is None else ({"engine": engine, "spent": spent.model_dump(mode="json")},)
-        super().__init__(message, *details)
+        super().__init__(message)
         self.engine = engine
         self.spent = spent
+
+    @property
+    def details(self) -> Sequence[Any]:
+        """What a history holds of it beside its message: the engine, and what was spent."""
+        return _account(self.engine, self.spent)
 
 
 class Refused(ModelError):
@@ -141,11 +146,24 @@ class ModelUnavailable(Retryable):
 
     Attributes:
         engine: Which model.
+        spent: What other models took that were asked in its place, and failed too; None if nothing was.
     """
 
-    def __init__(self, message: str, *, engine: str = "", after: timedelta | None = None) -> None:
+    def __init__(
+        self, message: str, *, engine: str = "", after: timedelta | None = None, spent: Usage | None = None
+    ) -> None:
         super().__init__(message, after=after)
         self.engine = engine
+        self.spent = spent
+
+    @property
+    def details(self) -> Sequence[Any]:
+        """What a history holds of it beside its message: the engine, and what was spent."""
+        return _account(self.engine, self.spent)
+
+
+def _account(engine: str, spent: Usage | None) -> Sequence[Any]:
+    return () if spent is None else ({"engine": engine, "spent": spent.model_dump(mode="json")},)
 
 
 MODEL_ERRORS: Final[frozenset[str]] = frozenset(
