@@ -85,7 +85,7 @@ async def text_of(completion: Completion) -> str:
 
 
 def _telling(failed: list[ModelError | ModelUnavailable]) -> ModelError | ModelUnavailable:
-    """Return the error that stands for all, with what all cost: one that another attempt may get past, else the last."""
+    """Return the error that stands for all, with what all cost: one that may pass by itself, else the last."""
     telling = next((error for error in failed if isinstance(error, ModelUnavailable)), failed[-1])
     for error in failed:
         if error is not telling:
