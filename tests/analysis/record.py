@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from temporalio.client import Client
+from tests.analysis.calls import CALL
 from tests.analysis.service import worker
 from tests.analysis.versions import AFTER, BEFORE
 from tests.llm.scripted import refuses, scripted
@@ -15,10 +16,13 @@ from tests.recorded import missing, record
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.server import dev_server
-from segue.workflows.analysis import Compare, CompareDocuments
+from segue.workflows.analysis import Compare, CompareDocuments, Summarise, SummariseDocument
 
 COMPARED = {"rules": 0, "explained": 2}
 """How many findings a model explains."""
+
+SUMMARISED = {"extractive": False, "written": True}
+"""Whether a model writes the parts."""
 
 
 async def main() -> None:
@@ -43,6 +47,17 @@ async def main() -> None:
                         CompareDocuments.run, request, id=path.stem, task_queue="analysis"
                     )
                     await record(handle, path)
+                call = Path(folder) / "q3.txt"
+                call.write_text(CALL)
+                for _, by_model, path in missing("summarise_document", SUMMARISED):
+                    model.script({"sentences": [{"text": "Revenue increased.", "sources": [1, 2, 3]}]}, refuses())
+                    wanted = Summarise(
+                        document=str(call), store=folder, words=110, model=model.model() if by_model else None
+                    )
+                    summarised = await client.start_workflow(
+                        SummariseDocument.run, wanted, id=path.stem, task_queue="analysis"
+                    )
+                    await record(summarised, path)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,20 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from segue.activities import comparison, documents
+from segue.activities import comparison, documents, summary
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
-from segue.workflows.analysis import CompareDocuments
+from segue.workflows.analysis import CompareDocuments, SummariseDocument
 
-WORKFLOWS = [CompareDocuments]
-ACTIVITIES = [
+WORKFLOWS = [CompareDocuments, SummariseDocument]
+ACTIVITIES: list[Callable[..., Any]] = [
     documents.load_document,
     comparison.compare_versions,
     comparison.explain_finding,
     comparison.write_report,
+    summary.draw_summary,
+    summary.write_part,
+    summary.write_summary,
 ]
 
 
@@ -39,6 +43,21 @@ def worker(client: Client, queue: str) -> Worker:
         # How long the server waits for a dead worker to take its run's next task.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
     )
+
+
+@contextlib.asynccontextmanager
+async def process(client: Client, queue: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """The same in a process of its own, to be killed."""
+    target = client.service_client.config.target_host
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.analysis.service", target, queue, cwd=Path(__file__).parents[2]
+    )
+    try:
+        yield started
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            started.kill()
+        await started.wait()
 
 
 async def payloads(handle: WorkflowHandle[Any, Any]) -> str:
@@ -62,7 +81,7 @@ async def payloads(handle: WorkflowHandle[Any, Any]) -> str:
 def hasty(folder: Path) -> Settings:
     """Settings by which a dead worker is noticed at once."""
     file = folder / "segue.toml"
-    systems = ("documents", "comparison", "comparison-explanations")
+    systems = ("documents", "comparison", "comparison-explanations", "summary", "summary-writing")
     file.write_text("".join(f'[systems.{name}]\nheartbeat_timeout = "2s"\n' for name in systems))
     return Settings.load(file)
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import sys
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from tests.analysis.service import WORKFLOWS, payloads, worker
+from tests.analysis.service import WORKFLOWS, payloads, process, worker
 from tests.analysis.versions import AFTER, BEFORE, after, before
 from tests.llm.scripted import Asked, Scripted, refuses, scripted, stalls, status
 from tests.recorded import beginnings, recorded
@@ -26,8 +24,6 @@ from segue.activities.settings import Settings
 from segue.client import SeguePlugin, steps
 from segue.workers.replay import replay
 from segue.workflows.analysis import Compare, CompareDocuments, ComparisonReport
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -188,20 +184,6 @@ async def test_a_document_that_cannot_be_read_is_told(
     cause: Any = failed.value.cause
     assert cause.cause.type == expected
     assert name in cause.cause.message
-
-
-@contextlib.asynccontextmanager
-async def process(client: Client, queue: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    target = client.service_client.config.target_host
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.analysis.service", target, queue, cwd=ROOT
-    )
-    try:
-        yield started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.wait()
 
 
 async def test_a_killed_worker_costs_no_answer_twice(client: Client, versions: Compare, model: Scripted) -> None:

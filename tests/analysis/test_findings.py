@@ -26,6 +26,10 @@ def reasons(one: str, other: str) -> list[str]:
     return [flag.reason for finding in found.findings for flag in finding.flags]
 
 
+def parts(finding: Finding) -> list[Finding | Change | Flag]:
+    return [finding, *finding.changes, *finding.flags]
+
+
 def cited(one: Finding | Change | Flag, side: str) -> tuple[Citation, ...]:
     places: Citation | tuple[Citation, ...] = getattr(one, side)
     return places if isinstance(places, tuple) else (places,)
@@ -75,7 +79,7 @@ def test_every_finding_has_its_place_in_both_versions() -> None:
     places = [
         (finding.id, side, citation, document)
         for finding in found.findings
-        for one in (finding, *finding.changes, *finding.flags)
+        for one in parts(finding)
         for side, document in zip(("before", "after"), documents, strict=True)
         for citation in cited(one, side)
     ]

@@ -36,8 +36,8 @@ from segue.activities.comparison._steps import (
     system,
     write_report,
 )
-from segue.activities.comparison._values import Rule
 from segue.activities.comparison._words import Unit, units_of
+from segue.activities.comparison.values import Rule
 
 __all__ = [
     # findings

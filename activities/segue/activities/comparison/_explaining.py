@@ -7,7 +7,6 @@ put in order, and is shown beside them; it adds none, and takes none away.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from pydantic import BaseModel, Field, ValidationError
@@ -15,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from segue.activities import llm
 from segue.activities.comparison._explanations import Explanation
 from segue.activities.comparison._findings import Finding
-from segue.activities.comparison._values import values_of
+from segue.activities.comparison.values import figures_of
 from segue.activities.documents.parsed import ParsedDocument
 
 __all__ = ["asked", "explained"]
@@ -101,16 +100,9 @@ def _shortened(text: str) -> str:
 
 def _is_supported(sentence: str, source: str) -> bool:
     """Return whether each figure and each quote of a sentence stands in the source."""
-    known = set(_figures(source))
+    known = {value.canonical for value in figures_of(source)}
     quotes = re.findall(r"[\"\u201c]([^\"\u201c\u201d]+)[\"\u201d]", sentence)
     plain = " ".join(source.split()).casefold()
-    return all(figure in known for figure in _figures(sentence)) and all(
+    return all(value.canonical in known for value in figures_of(sentence)) and all(
         " ".join(quote.split()).casefold().strip(" .,;") in plain for quote in quotes
     )
-
-
-def _figures(text: str) -> Iterator[tuple[object, ...]]:
-    """Yield every figure, whatever it counts: what a model calls 30 days may be a percentage in the text."""
-    for value in values_of(text, 0, len(text)):
-        if value.rule in ("money", "percentage", "date", "duration", "number", "reference"):
-            yield value.canonical

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from segue.activities.comparison._values import Rule
+from segue.activities.comparison.values import Rule
 from segue.activities.documents.spans import Citation, Digest
 
 __all__ = ["Change", "Comparison", "Finding", "Flag", "Kind", "Version"]

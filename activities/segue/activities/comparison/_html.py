@@ -76,7 +76,7 @@ def to_html(
 
 @functools.cache
 def _style() -> str:
-    style = importlib.resources.files(__package__).joinpath("report.css").read_text(encoding="utf-8")
+    style = importlib.resources.files("segue.activities.comparison").joinpath("report.css").read_text(encoding="utf-8")
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)).strip()
 
 

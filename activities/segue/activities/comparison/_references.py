@@ -12,8 +12,8 @@ from typing import Final
 
 from segue.activities.comparison._align import Link
 from segue.activities.comparison._rules import Concern, Place
-from segue.activities.comparison._values import Value, label_of, values_of
 from segue.activities.comparison._words import Unit
+from segue.activities.comparison.values import Value, label_of, values_of
 
 __all__ = ["References"]
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from segue.activities.comparison._terms import Terms
-from segue.activities.comparison._values import Rule, Value, strength, values_of
+from segue.activities.comparison.values import Rule, Value, strength, values_of
 
 __all__ = ["WEIGHTS", "Concern", "Place", "concerns", "whole"]
 

@@ -17,7 +17,7 @@ from segue.activities.comparison._explanations import Explanation, Explanations
 from segue.activities.comparison._findings import Comparison, Finding, Kind
 from segue.activities.comparison._html import to_html
 from segue.activities.comparison._markdown import to_markdown
-from segue.activities.comparison._values import Rule
+from segue.activities.comparison.values import Rule
 from segue.activities.documents import Citation, Document, opened
 from segue.activities.errors import Terminal
 from segue.activities.objects import ObjectPrefix, ObjectRef

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from segue.activities.comparison._values import Value
 from segue.activities.comparison._words import Unit
+from segue.activities.comparison.values import Value
 
 __all__ = ["Terms"]
 

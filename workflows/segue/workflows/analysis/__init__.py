@@ -10,5 +10,13 @@ report = await client.execute_workflow(
 from __future__ import annotations
 
 from segue.workflows.analysis.compare import Compare, CompareDocuments, ComparisonReport
+from segue.workflows.analysis.summarise import DocumentSummary, Summarise, SummariseDocument
 
-__all__ = ["Compare", "CompareDocuments", "ComparisonReport"]
+__all__ = [
+    "Compare",
+    "CompareDocuments",
+    "ComparisonReport",
+    "DocumentSummary",
+    "Summarise",
+    "SummariseDocument",
+]

@@ -1,5 +1,7 @@
 """What a contract turns on: amounts, percentages, dates, durations, numbers, cross references, duties and negations.
 
+    [value.rule for value in values_of("within thirty (30) days, but not later than 1 May 2025", 0, 54)]
+
 Each is found where it stands, with a canonical form, so that `thirty (30) days` and `30 days`, or `$1,000` and
 `$1,000.00`, are no change.
 """
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["Rule", "Value", "label_of", "strength", "values_of"]
+__all__ = ["Rule", "Value", "figures_of", "label_of", "strength", "values_of"]
 
 Rule = Literal[
     "money",
@@ -63,7 +65,10 @@ _MONTHS: Final = (
 
 _WORDS = "|".join((*_SPELLED, *_SCALES))
 _FIGURE = r"\d[\d,]*(?:\.\d+)?"
-_NUMBER = rf"(?:{_FIGURE}|(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*)\b(?:\s*\(\s*{_FIGURE}\s*%?\s*\))?"
+_NUMBER = (
+    rf"(?:{_FIGURE}(?:\s(?:thousand|million|billion)\b)?|(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*)\b"
+    rf"(?:\s*\(\s*{_FIGURE}\s*%?\s*\))?"
+)
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
@@ -143,6 +148,7 @@ _PATTERNS: Final[tuple[tuple[Rule, re.Pattern[str]], ...]] = (
     ("number", re.compile(rf"(?<![\w.]){_NUMBER}(?![\w])", re.IGNORECASE)),
 )
 
+_FIGURES: Final = ("money", "percentage", "date", "duration", "number")
 _DUTIES: Final = ("shall", "must", "will", "required", "obliged", "obligated", "agree", "undertake")
 _PERMISSIONS: Final = ("may", "can", "could", "might", "entitled", "permitted", "allowed", "right")
 
@@ -162,6 +168,11 @@ def values_of(text: str, start: int, end: int) -> list[Value]:
             taken[low:high] = b"\1" * (high - low)
             found.append(Value(rule, match.start(), match.end(), canonical))
     return sorted(found, key=lambda value: value.start)
+
+
+def figures_of(text: str) -> list[Value]:
+    """Return the figures of a text, in order: what a reader would check against its source."""
+    return [value for value in values_of(text, 0, len(text)) if value.rule in _FIGURES]
 
 
 def strength(modal: str) -> Literal["an obligation", "a permission", "a recommendation"]:
@@ -184,7 +195,10 @@ def _canonical(rule: Rule, text: str) -> tuple[object, ...] | None:
         case "date":
             return _date(words)
         case "money":
-            return (_amount(words), _currency(words))
+            amount, currency = _amount(words), _currency(words)
+            if currency == "cents" and isinstance(amount, Decimal):
+                return (amount / 100, "USD")
+            return (amount, currency)
         case "percentage":
             return (_amount(words), "bp" if "basis" in words or "bps" in words else "%")
         case "duration":
