@@ -43,8 +43,9 @@ from segue.workers.server import UI_PORT, DevServer, DevServerError, dev_server
 ORDERS: Final = Path(__file__).with_name("orders.json")
 FOLDER: Final = Path(".segue/demo")
 
-# The worker is killed when this many orders are done and the payment provider has others in hand.
-_KILL_AFTER: Final = 10
+# The worker is killed when this many orders are done and the payment provider has others in hand; if it is too quick to
+# be caught with one, whatever the worker has in hand will do once half of the orders are done.
+_KILL_AFTER: Final = 5
 # All of it takes less than a minute. What takes this long hangs.
 _PATIENCE_SECONDS: Final = 180
 
@@ -103,7 +104,7 @@ async def fulfil(client: Client, orders: Sequence[Order], worker: Worker, folder
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (done := sum(outcome.done() for outcome in outcomes)) < len(orders):
         screen.bar(done, len(orders), ", ".join(f"{count} {what}" for what, count in ledgers.progress(folder).items()))
-        if not lost and done >= _KILL_AFTER and ledgers.in_flight(folder):
+        if not lost and done >= _KILL_AFTER and (ledgers.in_flight(folder) or done >= len(orders) // 2):
             killed = worker.pid
             await worker.kill()
             lost = await _in_flight(runs)

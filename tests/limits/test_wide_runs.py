@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +12,24 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 from temporalio.worker import Worker
-from tests.limits.wide import Wide, WideLeaf, WideResult, WideSink, press_block, press_leaf
+from tests.limits.wide import (
+    Bound,
+    Wide,
+    WideLeaf,
+    WideResult,
+    WideSink,
+    bound,
+    press_block,
+    press_leaf,
+    press_page,
+    unbind,
+)
 
 from segue.activities import PayloadError
 from segue.workers.run import defaults
 
-WORKFLOWS: list[type] = [Wide, WideLeaf, WideSink, WideResult]
-ACTIVITIES: list[Callable[..., Any]] = [press_leaf, press_block]
+WORKFLOWS: list[type] = [Bound, Wide, WideLeaf, WideSink, WideResult]
+ACTIVITIES: list[Callable[..., Any]] = [press_leaf, press_block, press_page, unbind]
 
 
 def worker(client: Client, queue: str) -> Worker:
@@ -117,11 +129,61 @@ async def test_results_that_a_history_does_not_hold_fail_the_run(client: Client)
         handle = await start(client, queue, "results", 60, 1_000_000)
         error = await error_of(handle)
     assert error.type == "HistoryFull"
-    assert error.message.startswith("This run's history holds ")
-    assert error.message.endswith(
-        " are still to come: Temporal ends a run at 50 MB. Let the steps store their results as objects and return "
-        "references, or spread them over child workflows with fan_out"
+    assert re.fullmatch(
+        r"This run's history holds \d+\.\d MB, and \d+ steps of about 1,024 kB each are still to come: Temporal ends a "
+        r"run at 50 MB\. Let the steps store what is large as objects and send references, or spread them over child "
+        r"workflows with fan_out",
+        error.message,
     )
+
+
+@pytest.mark.slow
+async def test_a_large_result_says_nothing_of_other_steps(client: Client) -> None:
+    """After a document of nearly two megabytes come three hundred small steps, which fit."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        assert await (await start(client, queue, "a block, then leaves", 300, 1_900_000)).result() == 1_900_000 + 44_850
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "size"),
+    [
+        ("results", 1_500_000),
+        ("a small one, then results", 1_000_000),
+        ("activities", 1_000_000),
+        ("local results", 1_000_000),
+        ("local results in turn", 1_000_000),
+        ("signals", 1_000_000),
+    ],
+)
+async def test_the_server_ends_no_run_for_its_size(client: Client, what: str, size: int) -> None:
+    """Sixty of about a megabyte, whichever way they come: the run fails by itself, with advice."""
+    queue = f"wide-{uuid.uuid4()}"
+    async with worker(client, queue):
+        sink = f"wide-{uuid.uuid4()}"
+        if what == "signals":
+            await client.start_workflow(WideSink.run, 60, id=f"{sink}-sink", task_queue=queue)
+        handle = await client.start_workflow(Wide.run, args=[what, 60, size], id=sink, task_queue=queue)
+        error = await error_of(handle)
+        if what == "signals":
+            await client.get_workflow_handle(f"{sink}-sink").terminate()
+    assert error.type == "HistoryFull"
+    assert "Let the steps store what is large as objects and send references" in error.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["results", "activities"])
+async def test_what_was_done_is_undone_though_the_history_is_full(client: Client, what: str) -> None:
+    """Only what was not sent fails with HistoryFull: each effect is known, and undone before all that waits."""
+    queue = f"wide-{uuid.uuid4()}"
+    count, size = (60, 1_000_000) if what == "results" else (12_600, 0)
+    bound.clear()
+    async with worker(client, queue):
+        handle = await client.start_workflow(Bound.run, args=[what, count, size], id=queue, task_queue=queue)
+        error = await error_of(handle)
+    assert error.type == "HistoryFull"
+    assert bound[queue] == 0
 
 
 async def test_a_local_result_that_is_too_large(client: Client) -> None:

@@ -130,6 +130,12 @@ async def test_many_steps(client: Client, segue: Segue) -> None:
         (("a", "--retry"), "Give ID and STEP, or --query"),
         (("a", "b", "--retry", "--query", "x"), "Give ID and STEP, or --query, not both"),
         (("a", "b", "--retry", "--system", "x"), "--system and --step choose among the steps of --query"),
+        (("a", "b", "--result", "{no"), "Error: --result is not JSON: key must be a string at line 1 column 2\n"),
+        (("a", "b", "--retry-with", "[1,"), "Error: --retry-with is not JSON: EOF while parsing a value at line 1 "),
+        (
+            ("a", "b", "--result", "done"),
+            "Error: --result 'done' is neither a file nor JSON; a text is quoted twice: --result '\"done\"'\n",
+        ),
     ],
 )
 async def test_wrong_usage(segue: Segue, arguments: tuple[str, ...], message: str) -> None:

@@ -65,7 +65,8 @@ stays_here: ContextVar[bool] = ContextVar("stays_here", default=False)
 class Meter(Protocol):
     """Whoever wants to know how much is sent."""
 
-    sent: int
+    def add(self, size_bytes: int, /) -> None:
+        """Take note of as many bytes more."""
 
 
 meter: ContextVar[Meter | None] = ContextVar("meter", default=None)

@@ -92,10 +92,10 @@ async def _set(client: Client, task_queue: str, per_second: float | None, reason
         )
     )
     # The server answers before it tells the new limit when asked: whoever resumes at once would find nothing stopped.
-    written = updated.config.queue_rate_limit.metadata.update_time
+    written = updated.config.queue_rate_limit.metadata.update_time.ToNanoseconds()
     try:
         async with asyncio.timeout(_SPREADS_S):
-            while (await _limit(client, task_queue)).metadata.update_time.ToNanoseconds() < written.ToNanoseconds():
+            while (await _limit(client, task_queue)).metadata.update_time.ToNanoseconds() < written:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     except TimeoutError:
         pass  # it is written, and is told late

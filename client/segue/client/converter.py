@@ -177,7 +177,7 @@ class SeguePayloadConverter(CompositePayloadConverter):
                 raise
             raise PayloadError(f"{sent}: {error.message}", error.path) from None
         if (meter := faithful.meter.get()) is not None:
-            meter.sent += size
+            meter.add(size)
         return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:

@@ -41,6 +41,7 @@ _PASSED_THROUGH: Final = (
     "segue.workflows.features",
     "segue.workflows.flow_control",
     "segue.workflows.graph",
+    "segue.workflows.history_room",
     "segue.workflows.interceptor",
     "segue.workflows.interruption",
     "segue.workflows.options",

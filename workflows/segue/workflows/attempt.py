@@ -13,7 +13,7 @@ from segue.activities.certainty import begun_in_time, certain
 from segue.activities.errors import PayloadError, classify
 from segue.activities.idempotency import STEP_HEADER, effects, step_info
 from segue.workflows.arguments import check_result
-from segue.workflows.flow_control import LOCAL_RESULT_LIMIT, size_of
+from segue.workflows.history_room import LOCAL_RESULT_LIMIT, size_of
 from segue.workflows.options import Catalogue
 
 __all__ = ["AttemptInterceptor"]
@@ -51,7 +51,7 @@ class AttemptInterceptor(ActivityInboundInterceptor):
                     result,
                     getattr(definition, "ret_type", None),
                 )
-            if activity.info().is_local and (size := size_of(result)) > LOCAL_RESULT_LIMIT:
+            if activity.info().is_local and (size := size_of(result) or 0) > LOCAL_RESULT_LIMIT:
                 raise PayloadError(
                     f"The result of local activity {activity.info().activity_type!r} is {size:,} bytes, and one of a "
                     f"local activity may be {LOCAL_RESULT_LIMIT:,}: all that end in one workflow task are recorded in "

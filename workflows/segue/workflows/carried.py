@@ -24,9 +24,11 @@ from segue.activities.errors import PayloadError
 from segue.activities.idempotency import STEP_HEADER, Step
 from segue.activities.system import System, types_of
 from segue.workflows.arguments import unsendable
+from segue.workflows.compensating import is_compensating
 from segue.workflows.fanout.options import batch_of
 from segue.workflows.features import Feature, has
-from segue.workflows.flow_control import Command, FlowControl, Meter
+from segue.workflows.flow_control import FlowControl, Ticket
+from segue.workflows.history_room import Command, Meter
 from segue.workflows.options import Catalogue
 from segue.workflows.prepared import ActivityInput, PreparedCall, Preparer, asked_of, header_of
 from segue.workflows.repair.recovery import Again, FailedStep, Recovery, Settled
@@ -99,6 +101,7 @@ class Carrier:
         if self.is_carrying is None:
             self.is_carrying = has(Feature.CARRIED_STEPS)
             self._parks = self.is_carrying and has(Feature.PARKED_STEPS)
+            self._control.measures = self.is_carrying and has(Feature.MEASURED_STEPS)
         return self._control if self.is_carrying else None
 
     def start(self, command: Command, input: ActivityInput) -> workflow.ActivityHandle[Any]:
@@ -116,18 +119,19 @@ class Carrier:
     def _started(self, command: Command, input: ActivityInput, given: str | None) -> workflow.ActivityHandle[Any]:
         flow = self.flow()
         if flow is None:
-            return self._schedule(input, self._prepared.prepare(input, given))
+            return self._schedule(input, self._prepared.prepare(input, given), self._control.meter)
         call, activity = None, None
-        if flow.enter(command, _activity_of(input)):
-            call, activity = self._send(flow, command, input, given)
-        carrying = self._carry(flow, command, input, given, call, activity)
+        ticket = self._ticket(flow, command, input)
+        if flow.enter(ticket):
+            call, activity = self._send(flow, ticket, input, given)
+        carrying = self._carry(flow, ticket, input, given, call, activity)
         self._count += 1
         return CarriedStep(carrying, f"step: {input.activity}", activity, self._count)
 
     async def _carry(
         self,
         flow: FlowControl,
-        command: Command,
+        ticket: Ticket,
         input: ActivityInput,
         given: str | None,
         call: PreparedCall | None,
@@ -137,39 +141,43 @@ class Carrier:
         handle = cast("CarriedStep", asyncio.current_task())
         handle.begun = True
         if call is None or activity is None:
-            await flow.turn(command, _activity_of(input))
-            call, activity = self._send(flow, command, input, given)
+            await flow.turn(ticket)
+            call, activity = self._send(flow, ticket, input, given)
             self._steps.summarized(handle, input.summary)
         recovery: Recovery | None = None
         while True:
             try:
-                result = await activity
+                return await activity
             except FailureError as error:
                 if not self._parks or is_cancelled_exception(error):
                     raise
-                if command == "local_activity":
+                if ticket.command == "local_activity":
                     # Its end may come within one workflow task and be replayed within the one before, where what is
                     # decided now is not known yet. A timer's end comes where it came.
                     await workflow.sleep(_AT_ONCE, summary=f"what follows the failure of {call.id}")
-                recovery = recovery or Recovery(self._failed_step(command, input, call), self.parked, call.began)
+                recovery = recovery or Recovery(self._failed_step(ticket.command, input, call), self.parked, call.began)
                 after = await recovery.after(error)
                 if isinstance(after, Settled):
                     return after.result
                 input = self._again(input, call, after)
-                await flow.entered(command, call.activity)
-                activity = self._send_prepared(flow, command, input, call)
-                continue
-            if flow.exceeded is not None:
-                raise flow.exceeded
-            return result
+                await flow.entered(ticket)
+                activity = self._send_prepared(flow, ticket, input, call)
 
     def _send(
-        self, flow: FlowControl, command: Command, input: ActivityInput, given: str | None
+        self, flow: FlowControl, ticket: Ticket, input: ActivityInput, given: str | None
     ) -> tuple[PreparedCall, workflow.ActivityHandle[Any]]:
         """Complete and schedule a step that has its turn."""
-        with leaving(flow, command):
+        with leaving(flow, ticket):
             call = self._prepared.prepare(input, given)
-        return call, self._send_prepared(flow, command, input, call)
+        return call, self._send_prepared(flow, ticket, input, call)
+
+    def _ticket(self, flow: FlowControl, command: Command, input: ActivityInput) -> Ticket:
+        """Return what a step shows to flow control."""
+        batch = batch_of(input.activity, input.args)
+        name, kind = input.activity, input.activity
+        if batch is not None:
+            name, kind = batch.activity, f"{batch.activity} in {input.activity}"
+        return Ticket(command, name, kind, undoes=flow.measures and is_compensating())
 
     def _failed_step(self, command: Command, input: ActivityInput, call: PreparedCall) -> FailedStep:
         """Return what matters of a step that has failed."""
@@ -242,19 +250,19 @@ class Carrier:
         return await asking
 
     def _send_prepared(
-        self, flow: FlowControl, command: Command, input: ActivityInput, call: PreparedCall
+        self, flow: FlowControl, ticket: Ticket, input: ActivityInput, call: PreparedCall
     ) -> workflow.ActivityHandle[Any]:
         """Schedule a step that has its turn, and let the next one have it when this one has ended."""
-        with leaving(flow, command):
-            activity = self._schedule(input, call)
+        with leaving(flow, ticket):
+            activity = self._schedule(input, call, flow.meter_of(ticket))
             if call.may_park:
                 self._sent(input, call)
-        activity.add_done_callback(lambda ended: flow.left(command, None if _failed(ended) else ended.result()))
+        activity.add_done_callback(lambda ended: flow.ended(ticket, ended))
         return activity
 
-    def _schedule(self, input: ActivityInput, call: PreparedCall) -> workflow.ActivityHandle[Any]:
+    def _schedule(self, input: ActivityInput, call: PreparedCall, meter: Meter) -> workflow.ActivityHandle[Any]:
         """Give the command to the server, or raise what is wrong with its arguments."""
-        with named(self._control.meter, call.callee, call.names, input.args):
+        with named(meter, call.callee, call.names, input.args):
             if isinstance(input, StartActivityInput):
                 return self._next.start_activity(input)
             token = faithful.stays_here.set(True)
@@ -264,24 +272,13 @@ class Carrier:
                 faithful.stays_here.reset(token)
 
 
-def _activity_of(input: ActivityInput) -> str:
-    """Return the activity that a call is about: of a batch, its items'."""
-    batch = batch_of(input.activity, input.args)
-    return input.activity if batch is None else batch.activity
-
-
-def _failed(task: asyncio.Future[Any]) -> bool:
-    """Whether a task that has ended has no result."""
-    return task.cancelled() or task.exception() is not None
-
-
 @contextlib.contextmanager
-def leaving(flow: FlowControl, command: Command) -> Generator[None]:
+def leaving(flow: FlowControl, ticket: Ticket) -> Generator[None]:
     """Count a command as closed if it cannot be sent after all."""
     try:
         yield
     except BaseException:
-        flow.left(command)
+        flow.left(ticket)
         raise
 
 

@@ -40,6 +40,8 @@ class Feature(enum.IntEnum):
 
     PARKED_STEPS = 0x5E61E004
     """Its steps that fail for good may park."""
+    MEASURED_STEPS = 0x5E61E005
+    """Its steps start as far as its history has room for their results."""
 
     @property
     def patch(self) -> str:
@@ -52,6 +54,7 @@ _PATCHES: Final = {
     Feature.CARRIED_STEPS: "segue.carried-steps",
     Feature.INDEXED_WAITS: "segue.indexed-waits",
     Feature.PARKED_STEPS: "segue.parked-steps",
+    Feature.MEASURED_STEPS: "segue.measured-steps",
 }
 
 

@@ -16,22 +16,27 @@ import asyncio
 import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final
 
-import pydantic_core
 from temporalio import workflow
 
 from segue.activities.errors import Terminal
+from segue.workflows.history_room import (
+    HISTORY_BYTES,
+    LOCAL_RESULT_LIMIT,
+    Command,
+    HistoryRoom,
+    Kind,
+    Meter,
+    size_of,
+    weight_of,
+)
 
-__all__ = ["HISTORY_FULL", "LOCAL_RESULT_LIMIT", "Command", "FlowControl", "Meter", "size_of"]
-
-Command = Literal["activity", "local_activity", "child_workflow", "signal"]
+__all__ = ["HISTORY_FULL", "FlowControl", "Ticket"]
 
 HISTORY_FULL: Final = "HistoryFull"
 """Type of the error that fails a run whose history cannot hold what it is about to do."""
-
-LOCAL_RESULT_LIMIT: Final = 1024 * 1024
-"""Bytes of a local activity's result, at most: all that end in one workflow task are recorded in one request."""
 
 # The server refuses the 2,001st. Half of that leaves room for what is not counted here.
 _MOST_OPEN: Final[dict[Command, int]] = {
@@ -63,32 +68,43 @@ _LOCAL_OVERHEAD: Final = 3000
 _EVENTS: Final = 51_200
 _EVENTS_A_STEP: Final = 4
 _EVENTS_MARGIN: Final = 1_200
-_HISTORY_BYTES: Final = 50 * 1024 * 1024
-_HISTORY_MARGIN: Final = 3 * 1024 * 1024
+_EVENTS_UNDOING: Final = 200
+
+# What undoes earlier work has its turn before all others.
+_AHEAD: Final = 1 << 40
 
 
-class Meter:
-    """Counts the bytes that the converter makes of what is sent.
+@dataclass(frozen=True, eq=False)
+class Ticket:
+    """What a step shows to be let in, and gives back when it has ended.
 
     Attributes:
-        sent: Bytes so far in this workflow task.
+        command: By which command it is sent.
+        name: Name of its activity, signal or child workflow.
+        kind: What it has in common with those that return about as much.
+        undoes: Whether it undoes earlier work. It waits behind nobody, and has room where nothing else has any.
     """
 
-    __slots__ = ("sent",)
+    command: Command
+    name: str
+    kind: str
+    undoes: bool = False
 
-    def __init__(self) -> None:
-        self.sent = 0
+    @property
+    def held_by(self) -> str | None:
+        """The name by which a pause holds it; None for a child workflow."""
+        return self.name if self.command != "child_workflow" else None
 
 
 class _Turn(asyncio.Future[None]):
     """The turn that a step waits for.
 
     Attributes:
-        name: Its activity or signal.
+        ticket: The step's.
         number: Where it stands among all.
     """
 
-    name: str | None
+    ticket: Ticket
     number: int
 
 
@@ -101,13 +117,16 @@ class FlowControl:
     Attributes:
         meter: What is sent in this workflow task; the converter adds to it.
         held: How many steps wait for their turn.
-        exceeded: Why the run cannot go on, once it is known that its history will not hold what is under way.
+        measures: Whether steps are held back until the history has room for their results. A run that began before
+            there was such a thing goes on without it.
     """
 
     def __init__(self, holds: Callable[[str | None], bool]) -> None:
         self.meter = Meter()
         self.held = 0
+        self.measures = False
         self._holds = holds
+        self._room = HistoryRoom(self.meter)
         self._open: Counter[Command] = Counter()
         self._held: dict[Command, deque[_Turn]] = {}
         # Those of them that a pause holds, aside, so that they are not passed by again and again.
@@ -118,14 +137,9 @@ class FlowControl:
         self._windows: dict[Command, int] = {**_MOST_OPEN, "activity": _UNKNOWN, "child_workflow": _WINDOW}
         self._widening: asyncio.Future[None] | None = None
         self._task = -1
-        self._local_bytes = 0
         # Until something is known of the results of this run's local activities, each may be as large as they come.
         self._local_largest = 0
         self._flush: asyncio.Future[None] | None = None
-        # What the results of a step come to: how far history has grown since the first, beyond what was sent.
-        self.exceeded: Terminal | None = None
-        self._base: int | None = None
-        self._sent = 0
         self._ended = 0
         self._judging = False
 
@@ -133,35 +147,41 @@ class FlowControl:
     def paused(self) -> int:
         """How many of the steps that are held wait for a pause to end."""
         waiting = (turn for turns in (*self._held.values(), *self._paused.values()) for turn in turns)
-        return sum(1 for turn in waiting if not turn.done() and self._holds(turn.name))
+        return sum(1 for turn in waiting if not turn.done() and self._holds(turn.ticket.held_by))
 
-    def enter(self, command: Command, name: str | None = None) -> bool:
+    def enter(self, ticket: Ticket) -> bool:
         """Count a command as open and return True if it may be sent now; else its turn must be awaited.
 
         Raises:
             Terminal: The history cannot hold it.
         """
         self._look()
-        self._check_events()
-        if self.exceeded is not None:
-            raise self.exceeded
-        if self._granted or self._held.get(command) or self._holds(name) or not self._admits(command):
+        self._check(ticket)
+        if not ticket.undoes and (self._granted or self._held.get(ticket.command)):
             return False
-        self._open[command] += 1
+        if self._holds(ticket.held_by) or not self._admits(ticket):
+            return False
+        self._count(ticket)
         return True
 
-    async def turn(self, command: Command, name: str | None = None) -> None:
+    async def turn(self, ticket: Ticket) -> None:
         """Wait until a command may be sent, and count it as open.
 
         Raises:
             Terminal: The history cannot hold it with all that waits before it.
         """
-        self._check_events()
+        self._check(ticket)
+        command = ticket.command
         future = _Turn(loop=asyncio.get_running_loop())
-        future.name, future.number = name, self._turns
+        future.ticket, future.number = ticket, self._turns
         self._turns += 1
-        self._held.setdefault(command, deque()).append(future)
-        self.held += 1
+        waiting = self._held.setdefault(command, deque())
+        if ticket.undoes:
+            future.number -= _AHEAD
+            waiting.appendleft(future)
+        else:
+            waiting.append(future)
+        self._wait(ticket, 1)
         if self._open[command] >= self._windows[command] > _WINDOW:
             self._windows[command] = _WINDOW
         self._go_on()
@@ -169,19 +189,23 @@ class FlowControl:
             await future
         except asyncio.CancelledError:
             if future.cancelled():
-                self.held -= 1
+                self._wait(ticket, -1)
             else:
-                self.left(command)  # it had its turn already, and another takes it
+                self.left(ticket)  # it had its turn already, and another takes it
             raise
 
-    async def entered(self, command: Command, name: str | None = None) -> None:
+    async def entered(self, ticket: Ticket) -> None:
         """Return as soon as a command may be sent, now or when its turn has come, and count it as open.
 
         Raises:
             Terminal: The history cannot hold it.
         """
-        if not self.enter(command, name):
-            await self.turn(command, name)
+        if not self.enter(ticket):
+            await self.turn(ticket)
+
+    def meter_of(self, ticket: Ticket) -> Meter:
+        """Return what is to count the bytes that a step sends."""
+        return self._kind(ticket).meter
 
     def pauses_changed(self) -> None:
         """Let those go on that no pause holds any longer, each in its place among those that wait."""
@@ -191,13 +215,29 @@ class FlowControl:
         self._paused.clear()
         self._go_on()
 
-    def left(self, command: Command, result: Any = None) -> None:
+    def ended(self, ticket: Ticket, step: asyncio.Future[Any]) -> None:
+        """Count a command as closed whose step has ended, one way or another, and let the next one go."""
+        if step.cancelled() or step.exception() is not None:
+            self.left(ticket)
+        else:
+            self.left(ticket, step.result(), has_result=True)
+
+    def left(self, ticket: Ticket, result: Any = None, *, has_result: bool = False) -> None:
         """Count a command as closed, and let the next one go."""
+        command = ticket.command
         self._open[command] -= 1
+        kind = self._kind(ticket)
+        kind.open -= 1
+        if has_result and self.measures:
+            weight = weight_of(result)
+            kind.ended += 1
+            kind.results += weight
+            kind.largest = max(kind.largest, weight)
         if command == "local_activity":
             self._look()
-            size = _LOCAL_OVERHEAD + size_of(result)
-            self._local_bytes += size
+            size = size_of(result) if has_result else 0
+            size = _LOCAL_OVERHEAD + (LOCAL_RESULT_LIMIT if size is None else size)
+            self._room.local_bytes += size
             self._local_largest = max(self._local_largest, size)
         elif command != "signal":
             self._ended += 1
@@ -208,64 +248,111 @@ class FlowControl:
         if self._held:
             self._go_on()
 
+    def _kind(self, ticket: Ticket) -> Kind:
+        return self._room.kind(ticket.command, ticket.kind)
+
+    def _wait(self, ticket: Ticket, more: int) -> None:
+        self.held += more
+        self._kind(ticket).held += more
+
+    def _count(self, ticket: Ticket) -> None:
+        self._open[ticket.command] += 1
+        kind = self._kind(ticket)
+        kind.open += 1
+        kind.sent += 1
+
     def _judge(self) -> None:
-        """Go by the results so far: let more steps start, or none if the history will not hold theirs."""
+        """Go by the results so far: let more steps start, or fail those that wait if the history will not hold them."""
         self._judging = False
         self._look()
-        size = workflow.info().get_current_history_size()
-        each = max(size - (self._base or 0) - self._sent, 0) / self._ended
-        coming = self._open["activity"] + self._open["child_workflow"] + self.held
-        if size + each * coming > _HISTORY_BYTES - _HISTORY_MARGIN:
-            self.exceeded = Terminal(
-                f"This run's history holds {size / 2**20:,.1f} MB, and {coming:,} steps of about {each / 1024:,.0f} kB "
-                f"each are still to come: Temporal ends a run at {_HISTORY_BYTES // 2**20} MB. Let the steps store "
-                "their results as objects and return references, or spread them over child workflows with fan_out",
-                type=HISTORY_FULL,
-            )
-            for waiting in (*self._held.values(), *self._paused.values()):
-                for future in waiting:
-                    if not future.done():
-                        self.held -= 1
-                        future.set_exception(self.exceeded)
-                waiting.clear()
-        elif self._windows["activity"] == _UNKNOWN:
+        self._foresee()
+        if self._windows["activity"] == _UNKNOWN:
             fits = self._open["activity"] + self.held <= _MOST_OPEN["activity"]
             self._windows["activity"] = _MOST_OPEN["activity"] if fits else _WINDOW
             self._go_on()
 
-    def _check_events(self) -> None:
-        """Do nothing if the history can hold the events of what is open, of what waits, and of one step more.
+    def _foresee(self) -> None:
+        """Fail the steps that wait if they are known not to fit, before any more of them is done."""
+        if not self.measures or not self.held:
+            return
+        if (each := self._room.overflows()) is not None:
+            more = f"{self.held:,} steps of about {each / 1024:,.0f} kB each are still to come"
+            self._refuse_held(self._full(more))
+
+    def _full(self, why: str) -> Terminal:
+        return Terminal(
+            f"This run's history holds {self._room.used / 2**20:,.1f} MB, and {why}: Temporal ends a run at "
+            f"{HISTORY_BYTES // 2**20} MB. Let the steps store what is large as objects and send references, or spread "
+            "them over child workflows with fan_out",
+            type=HISTORY_FULL,
+        )
+
+    def _refuse_held(self, error: Terminal) -> None:
+        """Fail all that wait, so that nobody waits behind what will not be done. What was sent goes on to its end."""
+        for waiting in (*self._held.values(), *self._paused.values()):
+            for turn in waiting:
+                if not turn.done():
+                    self._wait(turn.ticket, -1)
+                    turn.set_exception(error)
+            waiting.clear()
+
+    def _check(self, ticket: Ticket) -> None:
+        """Do nothing if the history can hold what is open, what waits, and one step more.
 
         Raises:
-            Terminal: It cannot.
+            Terminal: It cannot. Those that wait are refused with it.
         """
+        self._check_events(ticket)
+        if (error := self._refusal(ticket)) is not None:
+            raise error
+
+    def _refusal(self, ticket: Ticket) -> Terminal | None:
+        """Return what is wrong if the history has no room for a step, whatever else ends."""
+        if ticket.undoes:
+            if not self._room.admits_undoing():
+                return self._full("what is left is too little to undo anything")
+        elif self.measures and self._room.is_full():
+            return self._full("what is left is kept for its result, and for what undoes its work")
+        return None
+
+    def _check_events(self, ticket: Ticket) -> None:
         length = workflow.info().get_current_history_length()
-        coming = sum(self._open.values()) + self.held + 1
-        if length + _EVENTS_A_STEP * coming > _EVENTS - _EVENTS_MARGIN:
-            raise Terminal(
+        waits, margin = (0, _EVENTS_UNDOING) if ticket.undoes else (self.held, _EVENTS_MARGIN)
+        coming = sum(self._open.values()) + waits + 1
+        if length + _EVENTS_A_STEP * coming > _EVENTS - margin:
+            error = Terminal(
                 f"This run's history holds {length:,} events and {coming:,} steps are to be added, which is more than "
                 f"the {_EVENTS:,} events at which Temporal ends a run. Use fan_out, which spreads them over child "
                 "workflows, or continue as new when workflow.info().is_continue_as_new_suggested()",
                 type=HISTORY_FULL,
             )
+            if self.measures:
+                self._refuse_held(error)
+            raise error
 
     def _look(self) -> None:
         """Begin to count anew in a new workflow task."""
         length = workflow.info().get_current_history_length()
         if length != self._task:
             self._task = length
-            if self._base is None:
-                self._base = workflow.info().get_current_history_size()
-            self._sent += self.meter.sent
-            self.meter.sent = self._local_bytes = 0
+            self.meter.sent = self._room.local_bytes = 0
 
-    def _admits(self, command: Command) -> bool:
+    def _admits(self, ticket: Ticket) -> bool:
+        command = ticket.command
+        if ticket.undoes:
+            return self.meter.sent < _TASK_BYTES
         if self._open[command] >= self._windows[command]:
             return False
         if command == "local_activity":
             each = self._local_largest or LOCAL_RESULT_LIMIT
-            return self._local_bytes + (self._open[command] + 1) * each <= _LOCAL_BYTES
-        return self.meter.sent < _TASK_BYTES
+            if self._room.local_bytes + (self._open[command] + 1) * each > _LOCAL_BYTES:
+                return False
+        elif self.meter.sent >= _TASK_BYTES:
+            return False
+        return self._has_room(ticket)
+
+    def _has_room(self, ticket: Ticket) -> bool:
+        return not self.measures or self._room.admits(self._kind(ticket))
 
     def _go_on(self) -> None:
         """Give the next command its turn, one at a time: how much it sends is known once it was sent."""
@@ -273,15 +360,18 @@ class FlowControl:
             return
         self._look()
         for command, waiting in self._held.items():
-            while waiting and (waiting[0].done() or self._holds(waiting[0].name)):
+            while waiting and (waiting[0].done() or self._holds(waiting[0].ticket.held_by)):
                 turn = waiting.popleft()
                 if not turn.done():  # cancelled, as all are when the run is put out of memory
                     self._paused.setdefault(command, deque()).append(turn)
-            if waiting and self._admits(command):
-                self._open[command] += 1
+            if waiting and (error := self._refusal(waiting[0].ticket)) is not None:
+                self._refuse_held(error)
+            if waiting and self._admits(waiting[0].ticket):
+                turn = waiting.popleft()
+                self._count(turn.ticket)
                 self._granted = True
-                self.held -= 1
-                waiting.popleft().set_result(None)
+                self._wait(turn.ticket, -1)
+                turn.set_result(None)
                 # Whoever was given the turn runs before this, and has sent by then.
                 asyncio.get_running_loop().call_soon(self._went)
                 return
@@ -299,12 +389,13 @@ class FlowControl:
 
     def _is_full(self) -> bool:
         """Whether somebody waits only because this workflow task carries enough already."""
-        return any(
-            waiting
-            and self._open[command] < self._windows[command]
-            and not (command == "local_activity" and self._open[command])
-            for command, waiting in self._held.items()
-        )
+        for command, waiting in self._held.items():
+            if not waiting or (command == "local_activity" and self._open[command]):
+                continue
+            ticket = waiting[0].ticket
+            if ticket.undoes or (self._open[command] < self._windows[command] and self._has_room(ticket)):
+                return True
+        return False
 
     def _narrow(self) -> Iterator[Command]:
         """Yield the commands that wait for a window that may yet widen."""
@@ -333,14 +424,5 @@ class FlowControl:
             await workflow.sleep(0.001, summary="flow control: the next commands")
         finally:
             self._flush = None
+        self._foresee()
         self._go_on()
-
-
-def size_of(result: Any) -> int:
-    """Return about how many bytes a result is in a history."""
-    if result is None or isinstance(result, (bool, int, float)):
-        return 0
-    try:
-        return len(pydantic_core.to_json(result))
-    except (pydantic_core.PydanticSerializationError, ValueError, TypeError):
-        return LOCAL_RESULT_LIMIT

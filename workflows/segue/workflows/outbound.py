@@ -5,7 +5,7 @@ An activity is carried through by `segue.workflows.carried`; the others are sent
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from temporalio import workflow
@@ -21,7 +21,7 @@ from temporalio.worker import (
 
 from segue.workflows.arguments import check_arguments
 from segue.workflows.carried import Carrier, leaving, named
-from segue.workflows.flow_control import Command, FlowControl
+from segue.workflows.flow_control import FlowControl, Ticket
 from segue.workflows.options import Catalogue
 from segue.workflows.pausing.register import PauseRegister
 from segue.workflows.repair.register import Register
@@ -79,40 +79,44 @@ class Outbound(WorkflowOutboundInterceptor):
             # The Web UI labels a child by its summary alone, where it sets an activity's type beside it.
             input.static_summary = f"{input.workflow} • {summary}"
 
+        ticket = Ticket("child_workflow", input.workflow, input.workflow)
+
         async def start() -> workflow.ChildWorkflowHandle[Any, Any]:
             input.headers = {**input.headers, **self._pauses.headers()}
-            with named(self._control.meter, callee, (), input.args):
+            with named(self._control.meter_of(ticket), callee, (), input.args):
                 return await self.next.start_child_workflow(input)
 
         flow = self._carrier.flow()
         if flow is None:
             handle = await start()
         else:
-            handle = await _in_turn(flow, "child_workflow", None, start())
-            handle.add_done_callback(lambda _: flow.left("child_workflow"))
+            handle = await _in_turn(flow, ticket, start())
+            handle.add_done_callback(lambda ended: flow.ended(ticket, ended))
             self._pauses.started(handle, input.headers)
         self._steps.started(handle, "child_workflow", input.workflow, summary)
         return handle
 
     async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:
         """See base class."""
-        await self._signal(input.signal, self.next.signal_child_workflow(input))
+        await self._signal(input.signal, lambda: self.next.signal_child_workflow(input))
 
     async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:
         """See base class."""
-        await self._signal(input.signal, self.next.signal_external_workflow(input))
+        await self._signal(input.signal, lambda: self.next.signal_external_workflow(input))
 
-    async def _signal(self, name: str, sending: Coroutine[Any, Any, None]) -> None:
+    async def _signal(self, name: str, sending: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        ticket = Ticket("signal", name, name)
+
         async def send() -> None:
-            with named(self._control.meter, f"Signal {name!r} is not sent", (), ()):
-                await sending
+            with named(self._control.meter_of(ticket), f"Signal {name!r} is not sent", (), ()):
+                await sending()
 
         flow = self._carrier.flow()
         if flow is None:
             await send()
         else:
-            await _in_turn(flow, "signal", name, send())
-            flow.left("signal")
+            await _in_turn(flow, ticket, send())
+            flow.left(ticket)
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
         """See base class."""
@@ -130,12 +134,12 @@ class Outbound(WorkflowOutboundInterceptor):
             check_arguments(callee, names, args, hints)
 
 
-async def _in_turn(flow: FlowControl, command: Command, name: str | None, sending: Coroutine[Any, Any, T]) -> T:
+async def _in_turn(flow: FlowControl, ticket: Ticket, sending: Coroutine[Any, Any, T]) -> T:
     """Send something when it is its turn. Whoever waits for its end counts it as closed, if it could be sent."""
     try:
-        await flow.entered(command, name)
+        await flow.entered(ticket)
     except BaseException:
         sending.close()
         raise
-    with leaving(flow, command):
+    with leaving(flow, ticket):
         return await sending

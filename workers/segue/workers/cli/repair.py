@@ -151,7 +151,7 @@ async def repair_command(
     value = given[action]
     values_of: dict[str, Any] = {}
     if isinstance(value, str):
-        read = json.loads(values.read_inputs([value])[0])
+        read = json.loads(values.read_inputs([value], f"--{action.replace('_', '-')}")[0])
         values_of["input" if action == "retry_with" else "result"] = read
     if query is None and (system is not None or named is not None):
         raise click.UsageError("--system and --step choose among the steps of --query")

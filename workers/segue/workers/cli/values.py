@@ -75,26 +75,30 @@ def handler(cls: type, kind: Literal["signals", "queries", "updates"], name: str
     raise Failure(f"{definition.name} has no {singular} {name!r}: its {kind} are {known}", Exit.USAGE)
 
 
-def read_inputs(given: Sequence[str]) -> list[bytes]:
-    """Return the JSON texts that `--input` options name: JSON itself, a file's content, or standard input for `-`.
+def read_inputs(given: Sequence[str], option: str = "--input") -> list[bytes]:
+    """Return the JSON texts that an option names: JSON itself, a file's content, or standard input for `-`.
+
+    Args:
+        given: The option's values.
+        option: The option, for messages.
 
     Raises:
         Failure: One is neither JSON nor a file that holds JSON.
     """
-    return [_read(value) for value in given]
+    return [_read(value, option) for value in given]
 
 
-def _read(value: str) -> bytes:
+def _read(value: str, option: str) -> bytes:
     if value == "-":
-        return _json(sys.stdin.buffer.read(), "--input -: standard input")
+        return _json(sys.stdin.buffer.read(), f"{option} -: standard input")
     try:
-        return _json(value.encode(), "--input")
+        return _json(value.encode(), option)
     except Failure:
         if not (path := Path(value)).is_file():
             if value.lstrip()[:1] in ("{", "[", '"'):
                 raise
             raise Failure(
-                f"--input {value!r} is neither a file nor JSON; a text is quoted twice: --input '\"{value}\"'",
+                f"{option} {value!r} is neither a file nor JSON; a text is quoted twice: {option} '\"{value}\"'",
                 Exit.USAGE,
             ) from None
     try:
