@@ -24,8 +24,9 @@ INSTALL := $(PIP) install -qq --constraint constraints.txt --build-constraint co
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.installed ## forty orders through four systems that misbehave, and a worker that is killed
+demo: $(VENV)/.installed ## forty orders, four systems that misbehave, a worker that is killed; then contracts, with no model
 	$(BIN)/python -m examples.order_to_cash.demo $(ARGS)
+	$(BIN)/python -m examples.contracts.demo $(ARGS)
 
 # Tests wait for servers and timers more than they compute: three processes, each with a server of its own. A process
 # that dies, or hangs in a test for so long that it is killed, ends the run: begun again, it would die of the same test.
