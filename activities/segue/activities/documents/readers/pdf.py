@@ -27,6 +27,7 @@ __all__ = ["read"]
 
 # PDFium writes U+FFFE in place of a hyphen at the end of a line, and of the line's end. A soft hyphen there is one too.
 _LINE_END: Final = re.compile(r"[\r\n\x0b\x0c]+|\ufffe[\r\n]*|\u00ad[\r\n]+")
+_BOLD: Final = re.compile(rb"bold|black|heavy", re.IGNORECASE)
 _SHOWN: Final = 10
 
 # PDFium is not made for more than one thread.
@@ -112,7 +113,7 @@ def _lines(page: Any, raw: Any) -> list[Line]:
     textpage = page.get_textpage()
     try:
         text = textpage.get_text_range()
-        box = raw.FS_RECTF()
+        box, font = raw.FS_RECTF(), ctypes.create_string_buffer(64)
         found: list[Line] = []
         start = 0
         for end_of_line in (*_LINE_END.finditer(text), None):
@@ -126,7 +127,7 @@ def _lines(page: Any, raw: Any) -> list[Line]:
                 last = start + len(line.rstrip()) - 1
                 left, _, bottom, top = _box(raw, textpage, first, box)
                 _, right, _, _ = _box(raw, textpage, last, box)
-                bold = _is_bold(raw, textpage, first) and _is_bold(raw, textpage, last)
+                bold = _is_bold(raw, textpage, first, font) and _is_bold(raw, textpage, last, font)
                 found.append(Line(content, left, right, bottom, top, bold))
             start = end_of_line.end() if end_of_line is not None else stop
         return found
@@ -140,13 +141,12 @@ def _box(raw: Any, textpage: Any, index: int, box: Any) -> tuple[float, float, f
     return box.left, box.right, box.bottom, box.top
 
 
-def _is_bold(raw: Any, textpage: Any, index: int) -> bool:
+def _is_bold(raw: Any, textpage: Any, index: int, name: Any) -> bool:
     character = max(raw.FPDFText_GetCharIndexFromTextIndex(textpage, index), 0)
     if raw.FPDFText_GetFontWeight(textpage, character) >= 600:
         return True
-    buffer = ctypes.create_string_buffer(64)
-    raw.FPDFText_GetFontInfo(textpage, character, buffer, 64, None)
-    return b"old" in buffer.value or b"lack" in buffer.value or b"eavy" in buffer.value
+    raw.FPDFText_GetFontInfo(textpage, character, name, len(name), None)
+    return _BOLD.search(name.value) is not None
 
 
 def _has_image(page: Any, raw: Any) -> bool:

@@ -61,12 +61,12 @@ def decoded(data: bytes, charset: str | None, warnings: list[str]) -> str:
             return _strictly(data, charset, warnings)
         except LookupError:
             warnings.append(f"The charset {charset!r} is not known, so the text was read as UTF-8 or Windows-1252.")
+    if (order := _utf16(data)) is not None:
+        return _strictly(data, order, warnings)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    if (order := _utf16(data)) is not None:
-        return _strictly(data, order, warnings)
     warnings.append("The text is not UTF-8 and was read as Windows-1252: accented letters and signs may be wrong.")
     return data.decode("cp1252", errors="replace")
 

@@ -41,15 +41,15 @@ _RUN_IN_END: Final = re.compile(
     r"(?<!\b[A-Z])(?<!\bNo)(?<!\bInc)(?<!\bCo)(?<!\bvs)[.:](?=\s|$)|\s[-\u2013\u2014]{1,2}\s|(?<=\w)[\u2014\u2013](?=\s?[A-Z])"
     r"|\s{3,}(?=[A-Z\"\u201c])"
 )
-_CAPITALS_WORD: Final = r"(?:[A-Z(][A-Z0-9'\u2019&/,;()-]*[A-Z0-9'\u2019&/,;)]|&|-|\u2013|A)(?=\s)"
-_CAPITALS: Final = re.compile(rf"{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD})*")
+_CAPITALS_WORD: Final = r"(?:[A-Z(][A-Z0-9'\u2019&/,;()-]{0,40}[A-Z0-9'\u2019&/,;)]|&|-|\u2013|A)(?=\s)"
+_CAPITALS: Final = re.compile(rf"{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD}){{0,{_LONGEST_WORDS}}}")
 _OPENERS: Final = words(
     "The This These That Each Any All If In For Upon Subject Except No Unless During Either Both Neither Nothing Such "
     "Notwithstanding Where When At As It To Within Without On From By Every Other There With An A Whereas"
 )
 # A heading in capitals between two sentences of running text, where the source's lines have been lost.
 _WITHIN: Final = re.compile(
-    rf"(?<=[.;:!?\"\u201d)])(?<![\dIVX][.)])\s+(?P<title>{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD})*)\s+(?=(?:{'|'.join(sorted(_OPENERS))})\s)"
+    rf"(?<=[.;:!?\"\u201d)])(?<![\dIVX][.)])\s+(?P<title>{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD}){{0,{_LONGEST_WORDS}}})\s+(?=(?:{'|'.join(sorted(_OPENERS))})\s)"
 )
 _SENTENCE: Final = re.compile(rf"\s+(?=(?:{'|'.join(sorted(_OPENERS))})\s+[\w\"\u201c]+)")
 

@@ -76,6 +76,8 @@ _LETTER: Final = re.compile(
     r"(?:(?P<close>\s?\))(?=\s|$|[\"\u201c(A-Za-z])|(?P<point>\s?\.)(?=\s|$|[\"\u201c(]))"
 )
 _BARE: Final = re.compile(r"(?P<number>\d{1,3})(?:(?:\t|\s{2,})(?=[A-Z\"\u201c(])|\s(?=[A-Z]{3}))")
+# What every label begins with: most text is told from one at once.
+_CANDIDATE: Final = re.compile(rf"(?:{_WORDS})\s|[§(\d]|[A-Za-z]{{1,7}}\s?[.)]|[lI]\s\.", re.IGNORECASE)
 _ROMAN: Final = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _DIGITS: Final = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _OCR: Final = str.maketrans({"l": "1", "I": "1", "O": "0"})
@@ -89,6 +91,8 @@ _INLINE: Final = re.compile(
 def at(text: str, position: int, end: int | None = None) -> Label | None:
     """Return the label that begins at a position of a text; None if none does."""
     stop = len(text) if end is None else end
+    if _CANDIDATE.match(text, position, stop) is None:
+        return None
     for pattern in (_NAMED, _SIGN, _DECIMAL, _MISREAD, _NUMBER, _LETTER, _BARE):
         match = pattern.match(text, position, stop)
         if match is not None and (label := _label(match, pattern)) is not None:

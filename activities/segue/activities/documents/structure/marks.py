@@ -26,6 +26,7 @@ _REPEATED: Final = 200
 _TITLE: Final = 80
 _ENTRY: Final = 200
 _RUN: Final = 4
+_ASKED: Final = 40
 
 _PAGE_NUMBER: Final = re.compile(
     r"[-\u2013\u2014\[(\s]*(?:page\s*)?(?:[A-Z]{1,2}-)?(?:\d{1,4}|[ivxl]{1,7})(?:\s*(?:of|/)\s*\d{1,4})?"
@@ -96,9 +97,11 @@ def _mark_contents(text: str, found: list[Block]) -> None:
     def close() -> None:
         nonlocal titled
         pages = [page for _, _, page in run]
-        again = sum(lower.find(title, run[-1][0].end) >= 0 for _, title, _ in run) if run else 0
+        # Some of them tell for all: each is looked for in the whole text.
+        asked = run[:: 1 + len(run) // _ASKED]
+        again = sum(lower.find(title, run[-1][0].end) >= 0 for _, title, _ in asked)
         falls = sum(after < before for before, after in itertools.pairwise(pages))
-        if len(run) >= (2 if titled else _RUN) and falls <= len(run) // 8 and again >= 0.4 * len(run):
+        if len(run) >= (2 if titled else _RUN) and falls <= len(run) // 8 and again >= 0.4 * len(asked):
             for block in (*(block for block, _, _ in run), *gap_taken):
                 block.kind = "contents"
         run.clear()

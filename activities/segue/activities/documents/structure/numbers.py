@@ -19,6 +19,9 @@ __all__ = ["RANKS", "Numbers", "Open", "Place"]
 RANKS: Final = {"part": 1, "title": 1, "chapter": 2, "article": 3, "item": 3}
 """Words of numbers that stand above plain ones, by how high they stand."""
 
+DEEPEST: Final = 24
+"""Most that is open at once."""
+
 # How far ahead it is looked for what `(i)` counts as.
 _AHEAD: Final = 20_000
 
@@ -78,6 +81,12 @@ class Numbers:
             titled: Whether a title follows it.
             depth: How deep the source has it in lists, if it says so.
         """
+        place = self._placed(label, text, titled, depth)
+        if place.kept < DEEPEST:
+            return place
+        return place._replace(kept=DEEPEST - 1, distance=0)
+
+    def _placed(self, label: Label, text: str, titled: bool, depth: int) -> Place:
         style, value = label.values[0]
         if depth:
             kept = next((index for index, entry in enumerate(self.open) if entry.depth >= depth), len(self.open))

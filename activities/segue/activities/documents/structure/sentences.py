@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from segue.activities.documents.structure.words import words
+
 __all__ = ["LONGEST", "cut", "sentences"]
 
 LONGEST: Final = 1600
@@ -15,25 +17,34 @@ LONGEST: Final = 1600
 _SHORTEST: Final = 500
 _LONG: Final = 1200
 
-# A point after a single letter, an abbreviation or a clause's number ends no sentence; a lower-case letter begins none.
-_NOT_AFTER: Final = (
-    r"\b[A-Z]|\b[Nn]o|\bInc|\bCo|\bCorp|\bLtd|\bMr|\bMs|\bMrs|\bDr|\bSt|\bJr|\b[Ss]ec|\b[Aa]rt|\bvs|\be\.g|\bi\.e"
-    r"|\bet al|\s[a-z]|\s\d|\s\d\d|\d\.\d"
+_END: Final = re.compile(r"[.?!][\"\u201d\u2019')\]]*\s+(?=[\"\u201c\u2018'(\[]*[A-Z0-9\u2022])")
+# The word before a point: one letter, the number of a clause, or an abbreviation ends no sentence.
+_BEFORE: Final = re.compile(r"(?:(?<=[\s(\[\"\u201c])|^)(?:[A-Za-z]|\d{1,2}|\d[\d.]*\.\d{1,2}|[\w.]{2,5})$")
+_ABBREVIATIONS: Final = words(
+    "no nos inc co corp ltd mr ms mrs dr st jr sr sec secs art arts vs e.g i.e al cf fig approx dept est hon prof rev"
 )
-_END: Final = re.compile(
-    "".join(f"(?<!{before})" for before in _NOT_AFTER.split("|"))
-    + r"[.?!][\"\u201d\u2019')\]]*\s+(?=[\"\u201c\u2018'(\[]*[A-Z0-9\u2022])"
-)
+_LOOK_BACK: Final = 12
 
 
 def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield start and end of each sentence of a span, without the white space around it."""
     begin = start
     for match in _END.finditer(text, start, end):
+        if text[match.start()] == "." and _abbreviates(text, max(begin, match.start() - _LOOK_BACK), match.start()):
+            continue
         yield begin, begin + len(text[begin : match.end()].rstrip())
         begin = match.end()
     if begin < end:
         yield begin, end
+
+
+def _abbreviates(text: str, start: int, point: int) -> bool:
+    """Return whether a point belongs to the word before it."""
+    match = _BEFORE.search(text, start, point)
+    if match is None:
+        return False
+    word = match[0]
+    return len(word) == 1 or word[0].isdigit() or word.lower() in _ABBREVIATIONS
 
 
 def cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
