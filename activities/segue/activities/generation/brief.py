@@ -6,6 +6,7 @@ most once, where workflow code gives it as text, and not at all where it is give
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,8 @@ Source = Document | ObjectRef
 """What a draft is made from: a parsed document, or an object of UTF-8 text."""
 
 MAXIMUM_TASK_BYTES: Final = 4 * 1024 * 1024
+
+_TYPES: Final = {"md": "text/markdown", "txt": "text/plain", "json": "application/json", "html": "text/html"}
 
 
 class Assign(BaseModel):
@@ -112,10 +115,9 @@ async def text_of(ref: ObjectRef) -> str:
 
 async def put(store: str, folder: str, text: str, extension: str) -> ObjectRef:
     """Write a text under its own digest, so that a repeated attempt writes the same object, and return it."""
-    import hashlib
-
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return await objects.write(objects.join(store, folder, f"{digest}.{extension}"), text)
+    url = objects.join(store, folder, f"{digest}.{extension}")
+    return await objects.write(url, text, content_type=_TYPES.get(extension))
 
 
 async def _opened(source: Source) -> ParsedDocument:
@@ -127,15 +129,12 @@ async def _opened(source: Source) -> ParsedDocument:
     name = source.url.rpartition("/")[2]
     try:
         return ParsedDocument(
-            digest=source.sha256 or _digest(data), name=name, media_type="text/plain", text=data.decode()
+            digest=source.sha256 or hashlib.sha256(data).hexdigest(),
+            name=name,
+            media_type="text/plain",
+            text=data.decode(),
         )
     except UnicodeDecodeError as error:
         raise InvalidRequirement(
             f"Source {source.url!r} is not UTF-8 text, from byte {error.start:,} on: load it with load_document first"
         ) from None
-
-
-def _digest(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()

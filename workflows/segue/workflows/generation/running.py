@@ -58,12 +58,12 @@ class Plan:
     store: str
     requirements: tuple[Requirement, ...]
     models: Models | None
-    budget: Budget
-    candidates: int
-    plans: bool
-    asked: Review | None
-    maximum_tokens: int | None
-    temperature: float | None
+    budget: Budget = Budget()  # noqa: RUF009 - immutable
+    candidates: int = 1
+    plans: bool = False
+    asked: Review | None = None
+    maximum_tokens: int | None = None
+    temperature: float | None = None
 
 
 class Course:
@@ -105,7 +105,7 @@ class Course:
         output: ObjectRef = await workflow.execute_activity(
             fallback, self._brief, summary=f"{self._plan.name}: without a model"
         )
-        self.loop.take([await self._scored(1, 1, engine, output, Usage())])
+        self.loop.take([await self.scored(output, engine, Usage())])
 
     async def _make_plan(self) -> None:
         assert self._plan.models is not None
@@ -167,10 +167,18 @@ class Course:
                 failure=written.failure,
                 problem=written.problem,
             )
-        return await self._scored(draft.round, number, written.engine, written.text, written.usage)
+        return await self.scored(written.text, written.engine, written.usage, round=draft.round, number=number)
 
-    async def _scored(self, round: int, number: int, engine: str, text: ObjectRef, usage: Usage) -> Candidate:
-        """Return a draft with its scores: by code and evidence first, then by the judge, if the draft has a chance."""
+    async def scored(self, text: ObjectRef, engine: str, usage: Usage, *, round: int = 1, number: int = 1) -> Candidate:
+        """Return a draft with its scores: by code and evidence first, then by the judge, if the draft has a chance.
+
+        Args:
+            text: The draft.
+            engine: What wrote it.
+            usage: What that took.
+            round: Of which round it is.
+            number: Which of its round.
+        """
         plan, scores = self._plan, list[Score]()
         what = f"round {round}" + (f", draft {number}" if plan.candidates > 1 else "")
         if any(one.validator is not None for one in plan.requirements):
