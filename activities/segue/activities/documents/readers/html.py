@@ -102,8 +102,8 @@ class _Target:
             self._depth += 1
             if self._depth > self._limits.nesting:
                 raise DocumentTooLarge(
-                    f"Document {self._name!r} nests elements over {self._limits.nesting} deep: it is broken or hostile, or "
-                    "raise Limits.nesting",
+                    f"Document {self._name!r} nests elements over {self._limits.nesting} deep: it is broken or hostile"
+                    ", or raise Limits.nesting",
                     self._name,
                 )
         if self._hidden_at:

@@ -18,7 +18,13 @@ from segue.activities.documents.structure.words import words
 
 __all__ = ["Line", "assembled"]
 
+# How many lines at the edge of a page may be repeated, how far apart their copies may stand, and how many pages must
+# agree on how they are counted.
 _EDGE: Final = 3
+_APART: Final = 6.0
+_TALLER: Final = 1.12
+_COUNTED: Final = 3
+_NUMBER: Final = re.compile(r"(?<![\w.,])\d{1,4}(?![\w,]|\.\d)")
 _SENTENCE_END: Final = re.compile(r"[.:;?!][\"\u201d\u2019')\]]*$")
 _HYPHENATED: Final = re.compile(r"([^\W\d_]{2,})[-\u2010]$")
 _CONTINUED: Final = re.compile(r"([^\W\d_]+)")
@@ -37,8 +43,9 @@ class Line:
         text: With single spaces, not empty.
         left: Where it begins.
         right: Where it ends.
-        bottom: Of its first character.
-        top: Of its first character.
+        bottom: Of its first character that is no bullet.
+        top: The same.
+        other: Height of its last character: a line may begin or end in another font than it is set in.
         bold: Whether it is bold throughout.
         page: Index of its page.
         furniture: Whether the pages repeat it.
@@ -49,14 +56,20 @@ class Line:
     right: float
     bottom: float
     top: float
+    other: float
     bold: bool
     page: int = 0
     furniture: bool = False
 
     @property
     def height(self) -> float:
-        """Height of its first character."""
-        return self.top - self.bottom
+        """The greater of the heights at its ends."""
+        return max(self.top - self.bottom, self.other)
+
+    @property
+    def least(self) -> float:
+        """The lesser of the heights at its ends."""
+        return min(self.top - self.bottom, self.other)
 
 
 def assembled(pages: list[list[Line]], warnings: list[str]) -> Reading:
@@ -66,7 +79,7 @@ def assembled(pages: list[list[Line]], warnings: list[str]) -> Reading:
             line.page = index
     kept = _without_furniture(pages)
     body = _typical([line.height for line in kept])
-    leading = _leading(kept, body)
+    leading = _leading(kept)
     rights = [_right(lines) for lines in pages]
     vocabulary = Counter(word for line in kept for word in _WORD.findall(line.text.lower()))
     paragraphs: list[list[Line]] = []
@@ -86,48 +99,65 @@ def assembled(pages: list[list[Line]], warnings: list[str]) -> Reading:
 def _without_furniture(pages: list[list[Line]]) -> list[Line]:
     """Return the lines in order, without page numbers, and of what pages repeat only the first or the last copy."""
     edges: dict[tuple[str, bool], list[Line]] = defaultdict(list)
-    numbers: list[Line] = []
     for lines in pages:
         by_height = sorted(lines, key=lambda line: -line.top)
-        upper = by_height[:_EDGE]
-        for line in upper + [line for line in by_height[-_EDGE:] if line not in upper]:
-            at_top = line in upper and by_height.index(line) < len(by_height) / 2
-            if marks.is_page_number(line.text):
-                numbers.append(line)
-            else:
-                edges[marks.shape(line.text), at_top].append(line)
+        upper, lower = by_height[:_EDGE], by_height[_EDGE:][-_EDGE:]
+        for line in (*upper, *lower):
+            edges[marks.shape(line.text), by_height.index(line) < len(by_height) / 2].append(line)
+    counting = _counting(edges)
     dropped: set[int] = set()
-    if len({line.page for line in numbers}) >= 2 and len({line.text for line in numbers}) >= 2:
-        middle = statistics.median(line.bottom for line in numbers)
-        dropped.update(id(line) for line in numbers if abs(line.bottom - middle) < 12 or len(numbers) < 4)
     for (_, at_top), lines in edges.items():
         middle = statistics.median(line.bottom for line in lines)
-        same = [line for line in lines if abs(line.bottom - middle) < 6]
-        if len({line.page for line in same}) < min(3, max(2, len(pages))):
+        same = [line for line in lines if abs(line.bottom - middle) < _APART]
+        if marks.is_page_number(lines[0].text):
+            dropped.update(id(line) for line in lines if id(line) in counting)
             continue
-        copy = same[0] if at_top else same[-1]
-        copy.furniture = True
-        dropped.update(id(line) for line in same if line is not copy)
+        if len({line.page for line in same}) < min(3, max(2, len(pages))):
+            same = [line for line in lines if id(line) in counting]
+        if same:
+            copy = same[0] if at_top else same[-1]
+            copy.furniture = True
+            dropped.update(id(line) for line in same if line is not copy)
     return [line for lines in pages for line in lines if id(line) not in dropped]
+
+
+def _counting(edges: dict[tuple[str, bool], list[Line]]) -> set[int]:
+    """Return the lines at the edges of pages whose first or last number counts the pages."""
+    offsets: dict[int, list[Line]] = defaultdict(list)
+    for line in itertools.chain.from_iterable(edges.values()):
+        found = _NUMBER.findall(line.text)
+        for number in {int(digits) for digits in (*found[:1], *found[-1:])}:
+            offsets[number - line.page].append(line)
+    counting: set[int] = set()
+    for lines in offsets.values():
+        # The first chapter may begin on the first page; but chapters do not all begin where pages are numbered.
+        heights = Counter(round(line.bottom / _APART) for line in lines)
+        for line in lines:
+            near = sum(heights[round(line.bottom / _APART) + step] for step in (-1, 0, 1))
+            number = marks.is_page_number(line.text)
+            if near >= max(_COUNTED, 0.3 * len(lines)) or (number and near > 1):
+                counting.add(id(line))
+    return counting
 
 
 def _typical(values: list[float]) -> float:
     return statistics.median(values) if values else 0.0
 
 
-def _leading(lines: list[Line], body: float) -> float:
-    """Return how far one line of a paragraph usually stands below another."""
-    steps = [
-        round(before.bottom - line.bottom, 1)
-        for before, line in itertools.pairwise(lines)
-        if before.page == line.page and 0 < before.bottom - line.bottom < 3 * (body or 12)
-    ]
-    if not steps:
-        return 1.2 * (body or 12)
-    # The smallest step that is common: steps between paragraphs may be as many, but they are larger.
-    counts = Counter(steps)
-    common = [step for step, count in counts.items() if count >= 0.15 * len(steps)]
-    return min(common) if common else statistics.median(steps)
+def _leading(lines: list[Line]) -> dict[int, float]:
+    """Return how far one line of a paragraph usually stands below another, for each height of lines."""
+    steps: dict[int, list[float]] = defaultdict(list)
+    for before, line in itertools.pairwise(lines):
+        step = before.bottom - line.bottom
+        if before.page == line.page and 0 < step < 3 * line.height and round(before.height) == round(line.height):
+            steps[round(line.height)].append(round(step, 1))
+    found: dict[int, float] = {}
+    for height, values in steps.items():
+        # The smallest that is common: steps between paragraphs may be as many, but they are larger.
+        counts = Counter(values)
+        common = [step for step, count in counts.items() if count >= 0.15 * len(values)]
+        found[height] = min(common) if common else statistics.median(values)
+    return found
 
 
 def _right(lines: list[Line]) -> float:
@@ -135,9 +165,10 @@ def _right(lines: list[Line]) -> float:
     return rights[int(len(rights) * 0.9)] if rights else 0.0
 
 
-def _goes_on(paragraph: list[Line], line: Line, leading: float, rights: list[float]) -> bool:
+def _goes_on(paragraph: list[Line], line: Line, leadings: dict[int, float], rights: list[float]) -> bool:
     """Return whether a paragraph goes on in a line."""
     before = paragraph[-1]
+    leading = leadings.get(round(line.height), 1.2 * line.height)
     text, last = line.text, before.text
     ended = _SENTENCE_END.search(last) is not None
     lower = text[0].islower()
@@ -145,7 +176,7 @@ def _goes_on(paragraph: list[Line], line: Line, leading: float, rights: list[flo
         return False
     if before.bold != line.bold and not lower and ((before.bold and len(paragraph) == 1) or line.bold):
         return False
-    if abs(before.height - line.height) > 0.12 * max(before.height, line.height):
+    if before.least > _TALLER * line.height or line.least > _TALLER * before.height:
         return False
     full = before.right >= 0.85 * rights[before.page] if rights[before.page] else True
     step = before.bottom - line.bottom
@@ -198,7 +229,7 @@ def _written(
                 text = _joined(text, paragraph[index + 1].text, vocabulary)
             parts.append(text)
             length += len(text)
-        strong = all(line.bold or line.height > 1.15 * body for line in paragraph)
+        strong = all(line.bold or line.least > _TALLER * body for line in paragraph)
         found.append(Block(start, length, "furniture" if paragraph[0].furniture else "text", strong=strong))
     begins: list[int] = []
     for index in reversed(range(count)):
@@ -219,8 +250,10 @@ def _joined(text: str, following: str, vocabulary: Counter[str]) -> str:
             if text.endswith(("-", "\u2013", "\u2014", "/")) and not following.startswith(("and ", "or "))
             else f"{text} "
         )
-    if not rest[1].islower() or rest[1] in ("and", "or"):
-        return text if rest[1] not in ("and", "or") else f"{text} "
+    if rest[1] in ("and", "or"):
+        return f"{text} "
+    if not (rest[1].islower() or (rest[1].isupper() and broken[1].isupper())):
+        return text
     first, second = broken[1].lower(), rest[1].lower()
     whole, hyphenated = vocabulary[first + second], vocabulary[f"{first}-{second}"]
     keeps = hyphenated > whole or (not whole and first in _KEEPS_HYPHEN)

@@ -27,7 +27,8 @@ __all__ = ["read"]
 
 # PDFium writes U+FFFE in place of a hyphen at the end of a line, and of the line's end. A soft hyphen there is one too.
 _LINE_END: Final = re.compile(r"[\r\n\x0b\x0c]+|\ufffe[\r\n]*|\u00ad[\r\n]+")
-_BOLD: Final = re.compile(rb"bold|black|heavy", re.IGNORECASE)
+_WORD: Final = re.compile(r"\w")
+_BOLD: Final = re.compile(rb"bold|black|heavy|demi|cmbx", re.IGNORECASE)
 _SHOWN: Final = 10
 
 # PDFium is not made for more than one thread.
@@ -125,10 +126,18 @@ def _lines(page: Any, raw: Any) -> list[Line]:
             if content:
                 first = start + len(line) - len(line.lstrip())
                 last = start + len(line.rstrip()) - 1
-                left, _, bottom, top = _box(raw, textpage, first, box)
-                _, right, _, _ = _box(raw, textpage, last, box)
+                left, right, bottom, top = _box(raw, textpage, first, box)
+                if not line[first - start].isalnum() and (word := _WORD.search(line)) is not None:
+                    # A bullet or a bracket may be of another font.
+                    first = start + word.start()
+                    _, right, bottom, top = _box(raw, textpage, first, box)
+                if last != first:
+                    _, right, low, high = _box(raw, textpage, last, box)
+                    other = high - low
+                else:
+                    other = top - bottom
                 bold = _is_bold(raw, textpage, first, font) and _is_bold(raw, textpage, last, font)
-                found.append(Line(content, left, right, bottom, top, bold))
+                found.append(Line(content, left, right, bottom, top, other, bold))
             start = end_of_line.end() if end_of_line is not None else stop
         return found
     finally:

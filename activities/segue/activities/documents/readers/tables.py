@@ -66,5 +66,5 @@ def _is_label(text: str) -> bool:
     if len(text) > _LABEL:
         return False
     label = labels.at(f"{text} Text", 0)
-    alone = label is not None and label.end >= len(text) and not label.doubtful
+    alone = label is not None and label.end >= len(text) and not label.doubt
     return alone or labels.BULLET.fullmatch(f"{text} ") is not None

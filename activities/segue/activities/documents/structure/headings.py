@@ -27,7 +27,7 @@ _MINOR: Final = _ENDS_NO_TITLE | words(
 )
 # Names of parties and lines to sign on stand alone in capitals too, and head nothing; neither do redactions.
 _NO_TITLE: Final = re.compile(
-    r"_{3}|\.{4}|[$€£=]|@|\bwww\.|://|\*\*|\[\s*\*|\[●|^[●•▪◦‣■□◆❖➢✓*]|\b(?:shall|hereby|hereto|hereunder)\b"
+    r"[_{}<>|]|\.{4}|[$€£=]|@|\bwww\.|:\S|\*\*|\[\s*\*|\[●|^[●•▪◦‣■□◆❖➢✓*]|\b(?:shall|hereby|hereto|hereunder)\b"
     r"|\bsignature page|\bpage follows|left blank|\bremainder of|\bsignatures? (?:on )?follow"
     r"|\b(?:INC|LLC|L\.L\.C|LTD|LIMITED|CORP|CORPORATION|GMBH|L\.?P|LLP|N\.?A|PLC|S\.A|AG|CO)\.?,?$"
     r"|^(?:NAME|TITLE|DATE|ADDRESS|ATTN|ATTENTION|SIGNED?|SIGNATURE|TEL|TELEPHONE|FAX|FACSIMILE|EMAIL|E-MAIL|PHONE"
@@ -76,7 +76,8 @@ def is_title(text: str, *, strong: bool = False) -> bool:
         return True
     if re.search(r"[.;:?!]\s", stripped):
         return False
-    return _capitalised(words) and (strong or len(words) <= 9)
+    # What is set apart by its type need not be capitalised as titles are.
+    return strong or (_capitalised(words) and len(words) <= 9)
 
 
 def is_caps(text: str) -> bool:

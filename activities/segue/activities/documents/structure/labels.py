@@ -31,7 +31,8 @@ class Label:
         values: What it may count as, the likeliest first: `(i)` is the first of one style and the ninth of another.
         path: The numbers of a decimal label: (4, 2) of `4.2`.
         word: The word in front, in lower case: `article`, `section`, `exhibit`, ...
-        doubtful: Whether the form alone is too weak, so that the number must be the one that comes next.
+        doubt: 1 where the form alone is too weak, so that the number must be the one that comes next; 2 where it must
+            also stand in a heading that is set apart by its type.
     """
 
     start: int
@@ -41,7 +42,7 @@ class Label:
     values: tuple[tuple[str, int], ...]
     path: tuple[int, ...] = ()
     word: str = ""
-    doubtful: bool = False
+    doubt: int = 0
 
 
 ATTACHMENT: Final = frozenset({"exhibit", "schedule", "appendix", "annex", "annexure", "attachment", "addendum"})
@@ -75,7 +76,9 @@ _LETTER: Final = re.compile(
     r"(?P<open>\()?(?P<letter>[a-z]{1,2}|[A-Z]{1,2}|[ivxlc]{1,7}|[IVXLC]{1,7})"
     r"(?:(?P<close>\s?\))(?=\s|$|[\"\u201c(A-Za-z])|(?P<point>\s?\.)(?=\s|$|[\"\u201c(]))"
 )
-_BARE: Final = re.compile(r"(?P<number>\d{1,3})(?:(?:\t|\s{2,})(?=[A-Z\"\u201c(])|\s(?=[A-Z]{3}))")
+_BARE: Final = re.compile(
+    r"(?P<number>\d{1,3})(?:(?:\t|\s{2,})(?=[A-Z\"\u201c(])|\s(?=[A-Z]{3})|(?P<single>\s)(?=[A-Z]))"
+)
 # What every label begins with: most text is told from one at once.
 _CANDIDATE: Final = re.compile(rf"(?:{_WORDS})\s|[§(\d]|[A-Za-z]{{1,7}}\s?[.)]|[lI]\s\.", re.IGNORECASE)
 _ROMAN: Final = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
@@ -135,7 +138,7 @@ def _label(match: re.Match[str], pattern: re.Pattern[str]) -> Label | None:
             path = path[:1]
         style = f"{word}-{len(path)}" if word and word != "section" else f"decimal-{len(path)}"
         printed = decimal + (groups.get("sub") or "")
-        return _made(match, printed, style, ((style, path[-1]),), path, word, pattern is _MISREAD)
+        return _made(match, printed, style, ((style, path[-1]),), path, word, int(pattern is _MISREAD))
     if number := groups.get("number"):
         if (groups.get("open") is not None) and not (groups.get("close") or "").strip().startswith(")"):
             return None
@@ -145,7 +148,12 @@ def _label(match: re.Match[str], pattern: re.Pattern[str]) -> Label | None:
         if close == ")":
             return _made(match, f"{number})", "1)", (("1)", int(number)),))
         return _made(
-            match, number, "decimal-1", (("decimal-1", int(number)),), (int(number),), doubtful=pattern is _BARE
+            match,
+            number,
+            "decimal-1",
+            (("decimal-1", int(number)),),
+            (int(number),),
+            doubt=(2 if groups.get("single") else 1) if pattern is _BARE else 0,
         )
     if word:
         return _named(match, word)
@@ -191,6 +199,6 @@ def _made(
     values: tuple[tuple[str, int], ...],
     path: tuple[int, ...] = (),
     word: str = "",
-    doubtful: bool = False,
+    doubt: int = 0,
 ) -> Label:
-    return Label(match.start(), match.end(), printed, style, values, path, word, doubtful)
+    return Label(match.start(), match.end(), printed, style, values, path, word, doubt)

@@ -28,6 +28,7 @@ __all__ = ["outline"]
 _FURTHEST: Final = 3
 _TITLE: Final = 120
 _TAIL: Final = 90
+_SETS_APART: Final = 5
 
 _SPACE: Final = re.compile(r"\s*")
 _ITEM_END: Final = re.compile(
@@ -68,6 +69,8 @@ class _Outliner:
         self._text = reading.text
         # Where the source says what its headings are, a look is not enough to be one.
         self._declares = sum(block.level > 0 for block in reading.blocks) > 1
+        # Where headings are set in a type of their own, capitals alone make none.
+        self._sets_apart = sum(block.strong and self._is_title(block) for block in reading.blocks) >= _SETS_APART
         self._numbers = Numbers()
         self._sections: list[_Section] = []
         self._clauses: list[Clause] = []
@@ -117,7 +120,7 @@ class _Outliner:
     def _declared(self, block: Block) -> None:
         """Take a heading that the source declares as one."""
         label = labels.at(self._text, block.start, block.end)
-        if label is not None and not block.label and not self._begins_block(label, block.end):
+        if label is not None and not block.label and not self._begins_block(label, block.end, strong=True):
             label = None
         # What only looked like a heading ends at one that is declared, and so do lists.
         above = [index for index, entry in enumerate(self._numbers.open) if 0 < entry.declared < block.level]
@@ -140,7 +143,9 @@ class _Outliner:
             return
         if block.label:
             label = labels.at(self._text, block.start, block.label)
-        elif (found := labels.at(self._text, start, block.end)) is not None and self._begins_block(found, block.end):
+        elif (found := labels.at(self._text, start, block.end)) is not None and self._begins_block(
+            found, block.end, strong=block.strong
+        ):
             label = found
         if label is None and (self._looks_like_heading(block) or self._titles_number(block)):
             self._heading(block.start, block.end, strong=block.strong)
@@ -226,7 +231,7 @@ class _Outliner:
 
     # What begins where
 
-    def _begins_block(self, label: Label, end: int) -> bool:
+    def _begins_block(self, label: Label, end: int, *, strong: bool = False) -> bool:
         """Return whether what has a number's form at the start of a block is one."""
         text = self._text
         position = _after_space(text, label.end, end)
@@ -239,8 +244,8 @@ class _Outliner:
             return not following or following.isupper() or following in '-\u2013\u2014:."\u201c([' or closed
         distance = self._numbers.place(label, text).distance
         if label.path:
-            if label.doubtful:
-                return distance == 1
+            if label.doubt:
+                return distance == 1 and (label.doubt == 1 or strong)
             return distance == 1 or not (following.islower() or following in "%,")
         if label.printed.startswith("("):
             return True
@@ -275,7 +280,9 @@ class _Outliner:
             return ended and 1 <= place.distance <= 2
         if following.islower() or following in "%,)" or text[label.start - 1] == "(":
             return False
-        if ended and not label.doubtful:
+        if label.doubt > 1:
+            return False
+        if ended and not label.doubt:
             return 1 <= place.distance <= _FURTHEST
         between = text[content : label.start].strip()
         titled = headings.is_title(between) or (len(label.path) == 1 and self._tail(content, label.start) < label.start)
@@ -319,9 +326,13 @@ class _Outliner:
 
     def _looks_like_heading(self, block: Block) -> bool:
         text = self._text[block.start : block.end]
-        if block.depth or "\t" in text or not headings.is_title(text, strong=block.strong):
+        if block.depth or text[0].isdigit() or "\t" in text or not self._is_title(block):
             return False
-        return headings.is_caps(text) or block.strong or (block.kind == "heading" and not self._declares)
+        caps = headings.is_caps(text) and not self._sets_apart
+        return caps or block.strong or (block.kind == "heading" and not self._declares)
+
+    def _is_title(self, block: Block) -> bool:
+        return headings.is_title(self._text[block.start : block.end], strong=block.strong)
 
     def _titles_number(self, block: Block) -> bool:
         """Return whether a block is the title of the number that stands in the block before it."""
