@@ -123,7 +123,8 @@ def edited(document: ParsedDocument, pool: Sequence[str], chance: random.Random)
                 places.append((len(text), len(text) + len(piece), origin, block.changed))
             text += piece + " "
         text = text[:-1] + "\n\n"
-    after = parse(text.encode(), f"edited {document.name}")
+    # As plain text: what was Markdown has lost its marks already.
+    after = parse(text.encode(), "edited.txt")
     touched = dict(_links(after, places))
     return Edited(document, after, tuple(touched), touched)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -213,3 +214,22 @@ def test_each_clause_is_in_one_link(clauses: list[str], chance: random.Random) -
     assert sorted(i for link in found for i in link.before) == list(range(len(clauses)))
     assert sorted(j for link in found for j in link.after) == list(range(len(after)))
     assert found == links(clauses, after)
+
+
+def test_a_clause_rewritten_in_its_place_is_the_same_clause() -> None:
+    """Where the neighbours did not change, a clause may have been rewritten for the most part."""
+    rewritten = (
+        "Invoices are payable by the Buyer within thirty days; the date of receipt counts, and nothing else does."
+    )
+
+    assert linked([DELIVER, PAY, LAW], [DELIVER, rewritten, LAW]) == [((i,), (i,)) for i in range(3)]
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, the error says what to install."""
+    monkeypatch.setitem(sys.modules, "rapidfuzz.distance", None)
+
+    with pytest.raises(
+        ImportError, match=r'^Comparing documents needs rapidfuzz and numpy: pip install "segue\[documents\]"$'
+    ):
+        linked(ALL, ALL)

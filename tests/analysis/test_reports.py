@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from tests.analysis.test_alignment import document
 from tests.analysis.versions import after, before
 
 from segue.activities.comparison import Explanation, Explanations, compare, to_html, to_markdown
@@ -141,13 +142,12 @@ def test_versions_that_say_the_same_have_a_page_too() -> None:
 
 def test_the_markdown_report() -> None:
     """It tells what matters first, each difference with its words and both its places."""
-    one = parse(
-        b"1. The fee is $500 a month.\n\n2. It is paid on the first day of each month.\n\n3. Notices are sent by post.",
-        "a_1.txt",
-    )
-    other = parse(
-        b"1. The fee is $750 a month.\n\n2. It is paid on the first day of the month.\n\n4. Notices are sent by post.",
-        "a_2.txt",
+    fees = [
+        [f"1.|The fee is ${fee} a month.", f"2.|It is paid on the first day of {which} month.", f"{last}.|Post it."]
+        for fee, which, last in ((500, "each", 3), (750, "the", 4))
+    ]
+    one, other = (
+        document(clauses).model_copy(update={"name": f"a_{number}.txt"}) for number, clauses in enumerate(fees, 1)
     )
 
     assert to_markdown(compare(one, other), one, other) == (
@@ -184,5 +184,5 @@ def test_the_markdown_report() -> None:
         "\n"
         "### F3: 3 → 4 (renumbered)\n"
         "\n"
-        "before 76-104 · after 75-103\n"
+        "before 76-87 · after 75-86\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from tests.analysis.calls import call
@@ -270,3 +271,11 @@ def test_the_markdown_summary() -> None:
         "\n"
         "[^1]: 6-47: “Bees dance to tell where the flowers are.”\n"
     )
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, the error says what to install."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
+
+    with pytest.raises(ImportError, match=r'^Summarising documents needs numpy: pip install "segue\[documents\]"$'):
+        summarise(call())

@@ -26,6 +26,8 @@ _ROUNDS: Final = (0.95, 0.8, 0.65, 0.5)
 _NEIGHBOUR: Final = 0.08
 _NUMBER: Final = 0.06
 _SECTION: Final = 0.04
+# One that stands alone on both sides, where its neighbours did not change, may have been rewritten so far.
+_ALONE: Final = 0.25
 # A clause falls into so many parts, at most.
 _PARTS: Final = 8
 # A part has this share of its words from the whole, words that no other part has.
@@ -145,7 +147,12 @@ class _Groups:
         for here, there in list(gaps(anchors, len(self._before), len(self._after))):
             left = [self._before[i] for i in here if self._of_before[i] is None]
             free = [self._after[j] for j in there if self._of_after[j] is None]
-            for i, j in paired(left, free):
+            pairs = list(paired(left, free))
+            if not pairs and len(left) == len(free) == 1:
+                pairs = [(left[0].index, free[0].index)]
+                if self._texts.similarity(self._texts.before[pairs[0][0]], self._texts.after[pairs[0][1]]) < _ALONE:
+                    continue
+            for i, j in pairs:
                 self._add([i], [j], self._texts.similarity(self._texts.before[i], self._texts.after[j]))
 
     def join_shifted(self) -> None:

@@ -24,11 +24,17 @@ _MEANS: Final = re.compile(
 )
 _ENTERED: Final = re.compile(r"\b(?:by\s+and\s+)?(?:between|among)\b", re.IGNORECASE)
 _COMPANY: Final = re.compile(
-    r"\b((?:[A-Z][\w&'.-]*\s+){1,5}?(?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp(?:oration)?|Company|GmbH|AG|S\.?A|B\.?V|N\.?V|PLC|plc|LLP"
-    r"|L\.P|LP)\b\.?)"
+    r"\b((?!Limited|Liability)(?:[A-Z][\w&'.-]*\s+){1,5}?(?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp(?:oration)?|Company|GmbH|AG|S\.?A|B\.?V|N\.?V|PLC|plc|LLP"
+    r"|L\.P|LP)\b\.?)(?!\s+Liability)"
 )
-# The parties are named near the beginning.
-_PREAMBLE: Final = 12_000
+# The parties are named near the beginning, in so many characters, before the reasons for the contract.
+_PREAMBLE: Final = 6_000
+_NAMING: Final = 1_500
+_RECITALS: Final = re.compile(
+    r"\b(?:WHEREAS|Whereas|RECITALS?|Recitals?|WITNESSETH|BACKGROUND|Background|NOW,)|\n\s*1[.)]\s"
+)
+_GENERIC: Final = re.compile(r"\b(?:Part(?:y|ies)|Agreements?|Date|Contract|Amendment|Application|Term|Territory)\b")
+_MOST: Final = 6
 
 
 class Terms:
@@ -40,16 +46,15 @@ class Terms:
 
     def __init__(self, *versions: tuple[str, Sequence[Unit]]) -> None:
         self._defined: list[dict[str, int]] = []
-        parties: set[str] = set()
+        parties: frozenset[str] = frozenset()
         for text, units in versions:
             found: dict[str, int] = {}
             for unit in units:
-                for term in _defined(text, unit):
+                for term in _defined(text, unit.start, unit.end):
                     found.setdefault(term, unit.index)
-                if unit.start < _PREAMBLE and not parties:
-                    parties |= set(_parties(text, unit))
             self._defined.append(found)
-        self.parties = frozenset(parties)
+            parties |= frozenset(_parties(text))
+        self.parties = parties
         names = sorted({*self.parties, *(term for found in self._defined for term in found)}, key=len, reverse=True)
         pattern = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
         self._pattern = re.compile(rf"(?<![\w-])(?:{pattern})(?:s|es)?(?![\w-])") if names else None
@@ -73,28 +78,24 @@ def _canonical(name: str) -> str:
     return " ".join(name.split())
 
 
-def _defined(text: str, unit: Unit) -> Iterator[str]:
-    for match in _QUOTED.finditer(text, unit.start, unit.end):
-        before = text[max(unit.start, match.start() - 60) : match.start()]
+def _defined(text: str, start: int, end: int, *, named_only: bool = False) -> Iterator[str]:
+    """Yield the terms that are defined from a place to another; with `named_only`, those that stand for a name."""
+    for match in _QUOTED.finditer(text, start, end):
+        before = text[max(start, match.start() - 60) : match.start()]
         opened = before.rpartition("(")[2] if "(" in before else None
         in_parentheses = opened is not None and ")" not in opened
-        if in_parentheses or _MEANS.match(text, match.end(), unit.end):
+        if in_parentheses or (not named_only and _MEANS.match(text, match.end(), end)):
             yield _canonical(match[1])
 
 
-def _parties(text: str, unit: Unit) -> Iterator[str]:
-    entered = _ENTERED.search(text, unit.start, unit.end)
-    if entered is None:
-        return
-    terms = [term for term in _defined(text, unit) if term not in ("Agreement", "Effective Date")]
-    aliases = [
-        term
-        for term in terms
-        if (place := text.find(term, entered.end(), unit.end)) >= 0
-        and not re.search(r"Agreement|Date|Contract", term)
-        and place < unit.end
-    ]
-    if len(aliases) >= 2:
-        yield from aliases
-        for company in _COMPANY.finditer(text, entered.end(), unit.end):
-            yield _canonical(company[1])
+def _parties(text: str) -> list[str]:
+    """Return the parties that are named behind the first "between" or "among" that names two."""
+    for entered in _ENTERED.finditer(text, 0, _PREAMBLE):
+        ended = _RECITALS.search(text, entered.end(), entered.end() + _NAMING)
+        end = ended.start() if ended else min(entered.end() + _NAMING, len(text))
+        named = _defined(text, entered.end(), end, named_only=True)
+        aliases = [term for term in named if not _GENERIC.search(term)][:_MOST]
+        if len(aliases) >= 2:
+            companies = (match[1] for match in _COMPANY.finditer(text, entered.end(), end))
+            return [*aliases, *(_canonical(one).strip(" .,") for one in companies if len(one.split()) > 1)]
+    return []

@@ -120,8 +120,9 @@ def planned(document: ParsedDocument, *, words: int, kind: Kind | None = None, t
         _worth(one, rank, bool(wanted), _LONGEST[read_as])
         for one, rank in zip(sentences, centrality(vectors), strict=True)
     ]
+    left_out: list[str] = []
     if wanted:
-        parts, left_out = _by_topics(sentences, worth, wanted, words, read_as == "call"), ()
+        parts = _by_topics(sentences, worth, wanted, words, read_as == "call")
     else:
         parts, left_out = _by_sections(sentences, worth, words)
     return Plan(read_as, tuple(parts), tuple(left_out), len(sentences), vectors)

@@ -55,7 +55,8 @@ def vectors_of(texts: Sequence[str]) -> NDArray[np.float32]:
             if (column := columns.get(word)) is not None:
                 vectors[row, column] = (1 + math.log(count)) * math.log(1 + len(texts) / frequency[word])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-9)
+    unit: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-9)
+    return unit
 
 
 def centrality(vectors: NDArray[np.float32]) -> list[float]:
