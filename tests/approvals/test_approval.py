@@ -37,6 +37,7 @@ from segue.workers.replay import replay
 from segue.workflows.approvals import (
     AlreadyDecided,
     AmbiguousApproval,
+    Decided,
     DecisionNotAllowed,
     DecisionRefused,
     InvalidDecision,
@@ -202,6 +203,40 @@ async def test_of_two_deciders_at_once_one_is_accepted(client: Client, queue: st
     await handle.terminate()
 
 
+async def test_who_comes_second_where_the_decision_ends_the_run(client: Client) -> None:
+    """Of six who decide at once one is heard, and the run ends with that: the others are told who it was."""
+    queue = str(uuid.uuid4())
+    async with worker(client, queue):
+        handle = await payment(client, queue)
+        outcomes = await asyncio.gather(
+            *(decide(handle, approve=number % 2 == 0, by=f"no {number}") for number in range(6)), return_exceptions=True
+        )
+        [taken] = [one for one in outcomes if isinstance(one, Decided)]
+        assert (await handle.result()).by == taken.by
+        others = [one.message for one in outcomes if isinstance(one, AlreadyDecided)]
+        assert len(others) == 5
+        outcome = "approved" if taken.approved else "rejected"
+        decided = f"'approval-1' was decided by {taken.by} at {taken.at:%Y-%m-%d %H:%M:%S} UTC: {outcome}"
+        assert set(others) <= {f"The run has ended: {decided}", f"Nothing waits for a decision: {decided}"}
+
+
+async def test_a_decision_beside_a_cancellation(client: Client) -> None:
+    """It is taken, or it is told that the approval was cancelled; never is it an error of the server's."""
+    queue = str(uuid.uuid4())
+    async with worker(client, queue):
+        for _ in range(3):
+            handle = await payment(client, queue)
+            await handle.cancel()
+            [outcome] = await asyncio.gather(decide(handle, approve=True, by="ann"), return_exceptions=True)
+            told = outcome.by if isinstance(outcome, Decided) else re.sub(r"at .* UTC", "at TIME", str(outcome))
+            cancelled = "'approval-1' was cancelled at TIME"
+            assert told in (
+                "ann",
+                f"AlreadyDecided: The run has ended: {cancelled}",
+                f"AlreadyDecided: Nothing waits for a decision: {cancelled}",
+            )
+
+
 async def test_a_run_that_asks_for_nothing(client: Client, queue: str) -> None:
     """A decision on a run that has asked for nothing is refused; on one that is not there the server says so."""
     handle = await client.start_workflow(Invalid.run, "none", id=str(uuid.uuid4()), task_queue="deserted")
@@ -320,8 +355,10 @@ async def test_a_cancelled_run_waits_no_longer(client: Client, queue: str) -> No
         await handle.result()
     assert isinstance(failed.value.cause, CancelledError)
     assert [approval.state for approval in await approvals_of(handle)] == ["cancelled"]
-    with pytest.raises(RPCError, match="workflow execution already completed"):
-        await decide(handle, approve=True)
+    assert await refused(decide(handle, approve=True)) == (
+        AlreadyDecided,
+        "The run has ended: 'approval-1' was cancelled at TIME",
+    )
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

@@ -152,7 +152,7 @@ warehouse  reserve, hold
   backoff_coefficient        2               default
   maximum_interval           1m              default
   maximum_attempts           10              default
-  on_exhausted               fail            default
+  on_exhausted               none            default
 
 payments  charge
   task_queue                 payments       declared
@@ -166,7 +166,7 @@ payments  charge
   backoff_coefficient        2              default
   maximum_interval           1m             default
   maximum_attempts           6              declared
-  on_exhausted               fail           default
+  on_exhausted               none           default
 """,
         "",
     )

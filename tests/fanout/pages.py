@@ -270,6 +270,15 @@ class Versioned:
         return await fan_out(double, [1])
 
 
+@workflow.defn
+class Undeclared:
+    """Fans out over an activity without a timeout."""
+
+    @workflow.run
+    async def run(self, pages: int, batch: int | None) -> list[str]:
+        return await fan_out(undeclared, range(pages), batch=batch)
+
+
 class Unknown:
     """What no converter knows."""
 
@@ -315,5 +324,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, PrintObjects, Refused]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared]
 ACTIVITIES: list[Callable[..., Any]] = [large_page, *PRESSES.values()]

@@ -18,7 +18,18 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.exceptions import CancelledError
 from temporalio.worker import Worker, WorkerDeploymentConfig
-from tests.fanout.pages import ACTIVITIES, WORKFLOWS, Edition, Ended, Print, Refused, Versioned, released, seen
+from tests.fanout.pages import (
+    ACTIVITIES,
+    WORKFLOWS,
+    Edition,
+    Ended,
+    Print,
+    Refused,
+    Undeclared,
+    Versioned,
+    released,
+    seen,
+)
 from tests.recorded import beginnings, recorded
 
 from segue.activities.settings import Settings
@@ -76,6 +87,15 @@ async def started(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
         if event.HasField("timer_started_event_attributes"):
             counts["timer"] += 1
     return counts
+
+
+async def task_failure(handle: WorkflowHandle[Any, Any]) -> str:
+    """Wait until a workflow task of a run has failed, and return with what."""
+    while True:
+        async for event in handle.fetch_history_events():
+            if event.HasField("workflow_task_failed_event_attributes"):
+                return event.workflow_task_failed_event_attributes.failure.message
+        await asyncio.sleep(0.05)
 
 
 def printed(pages: int) -> list[dict[str, Any]]:
@@ -362,6 +382,24 @@ async def test_what_cannot_run_is_refused_before_anything_starts(client: Client,
         "batch larger",
     ]
     assert await started(handle) == {}
+
+
+@pytest.mark.parametrize(("pages", "batch"), [(5, None), (1200, None), (1200, 1), (5, 2)])
+async def test_an_undeclared_activity_fails_the_task_at_once(
+    client: Client, test: str, pages: int, batch: int | None
+) -> None:
+    """However wide: the calling run's own task names what has no timeout, and nothing waits for it in a child."""
+    async with worker(client, test):
+        handle = await client.start_workflow(Undeclared.run, args=[pages, batch], id=test, task_queue=test)
+        failure = await asyncio.wait_for(task_failure(handle), 10)
+        begun = await started(handle)
+        await handle.terminate()
+
+    assert failure == (
+        "fan_out of 'undeclared' has no timeout: no system declares it in this process. Declare it with "
+        "@system.activity and import its module in the worker, or pass start_to_close_timeout"
+    )
+    assert begun == {}
 
 
 async def test_recorded_fan_outs_replay() -> None:

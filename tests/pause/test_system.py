@@ -79,7 +79,8 @@ async def test_every_run_of_a_system_is_paused(client: Client, queue: str) -> No
 
     async def waits() -> bool:
         steps = [step for step in (await run_of(later)).steps if step.name == "hammer"]
-        return len(steps) == 3 and all("its turn under the rate limit" in (step.waiting_for or "") for step in steps)
+        told = f"an operator to resume task queue '{FORGE}', which is stopped ({FORGE} by ann: the fire is out)"
+        return len(steps) == 3 and all((step.waiting_for or "").startswith(told) for step in steps)
 
     await until(waits)
     assert [f"forge {n}" for n in range(3) if f"forge {n}" in done[before.id] + done[later.id]] == []

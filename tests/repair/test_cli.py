@@ -122,6 +122,37 @@ async def test_many_steps(client: Client, segue: Segue) -> None:
     assert await segue("repair", *query, "--skip") == Ended(0, "", "Nothing that is parked matches\n")
 
 
+async def test_without_a_worker(client: Client, segue: Segue) -> None:
+    """One repair that nobody takes says so, and of many those that somebody takes are done and counted."""
+    paying, other = payment(), payment()
+    handle, queue = await start(client, Pay.run, paying)
+    deserted, deserted_queue = await start(client, Pay.run, other)
+    async with worker(client, queue):
+        async with worker(client, deserted_queue):
+            await until_parked(handle)
+            await until_parked(deserted)
+        await listed(segue, handle.id, 1)
+        await listed(segue, deserted.id, 1)
+        one = await segue("repair", deserted.id, "transfer_money-1", "--retry", "--timeout", "500ms")
+        assert one == Ended(
+            1,
+            "",
+            f"Error: No answer from {deserted.id} in 500ms: does a worker serve it? The repair was sent, and may still "
+            "be taken\n",
+        )
+        query = f"WorkflowId IN ('{handle.id}', '{deserted.id}')"
+        closed.discard(paying.account)
+        many = await segue("repair", "--query", query, "--retry", "--timeout", "3s")
+        assert many == Ended(
+            1,
+            f"transfer_money-1 of {handle.id} is tried again\n1 repaired, 1 refused\n",
+            f"transfer_money-1 of {deserted.id} is not repaired: no worker answers; the repair was sent, and may still "
+            "be taken\n",
+        )
+        assert (await handle.result()).order == paying.order
+    await deserted.terminate()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -6,11 +6,21 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowUpdateInput,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateHandle,
+)
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from tests.repair.bank import (
     ACTIVITIES,
@@ -33,7 +43,7 @@ from tests.repair.bank import (
 import segue.client
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
-from segue.client.repairs import check_repair, parked, parked_of, repair, repair_all
+from segue.client.repairs import Attempt, Parked, check_repair, parked, parked_of, repair, repair_all
 from segue.workflows.repair import InvalidRepair, NoSuchStep, NotParked, ParkedStep, RepairRefused
 
 
@@ -286,6 +296,107 @@ async def test_many_are_repaired_at_once(client: Client) -> None:
         assert [one.refused for one in again] == [f"{found[0].step.step!r} is not parked: its run has ended"]
     assert len({key for _, key in ledger[paying.order]}) == len(ledger[paying.order]) == 25
     await replayed(handle)
+
+
+async def test_steps_of_a_run_that_ends_with_the_first_repair(client: Client) -> None:
+    """Where the first step that fails ends the run, the others are told so, and the repairs of other runs go on."""
+    one, queue = await start(client, PayMany.run, payment(), 4)
+    other = await client.start_workflow(PayMany.run, args=[payment(), 4], id=f"{one.id}-other", task_queue=queue)
+    async with worker(client, queue):
+        found = [
+            Parked(
+                workflow_id=handle.id, run_id=handle.first_execution_run_id or "", workflow_type="PayMany", step=step
+            )
+            for handle in (one, other)
+            for step in await until_parked(handle, 4)
+        ]
+        seen: list[Attempt] = []
+        done = await repair_all(client, found, "fail", by="ann", done=seen.append)
+        for handle in (one, other):
+            with pytest.raises(WorkflowFailureError):
+                await handle.result()
+    assert [attempt.parked for attempt in done] == found
+    assert sorted(map(id, seen)) == sorted(map(id, done))
+    assert {attempt.parked.workflow_id for attempt in done if attempt.repaired is not None} == {one.id, other.id}
+    for attempt in done:
+        ended = f"{attempt.parked.step.step!r} is not parked: its run has ended"
+        assert attempt.refused == (ended if attempt.repaired is None else None)
+    await replayed(one)
+
+
+async def test_a_run_is_sent_few_repairs_at_once(server: WorkflowEnvironment) -> None:
+    """The server lets a run have ten updates under way: of many steps of one, five at most are repaired at once."""
+    sending = Sending()
+    client = await Client.connect(
+        server.client.service_client.config.target_host,
+        plugins=[SeguePlugin(settings=Settings())],
+        interceptors=[sending],
+    )
+    paying = payment()
+    handle, queue = await start(client, PayMany.run, paying, 40)
+    async with worker(client, queue):
+        found = [
+            Parked(
+                workflow_id=handle.id, run_id=handle.first_execution_run_id or "", workflow_type="PayMany", step=step
+            )
+            for step in await until_parked(handle, 40)
+        ]
+        closed.discard(paying.account)
+        done = await repair_all(client, found, "retry")
+        assert [one.refused for one in done] == [None] * 40
+        assert await handle.result() == 200
+    assert (sending.most, sending.count) == (5, 40)
+
+
+async def test_repairs_that_no_worker_takes(client: Client) -> None:
+    """They say so after their time, once for each run, and hold up no other run's; one alone ends at its time-out."""
+    paying = payment()
+    served, queue = await start(client, Pay.run, paying)
+    deserted, deserted_queue = await start(client, PayMany.run, payment(), 7)
+    async with worker(client, queue):
+        async with worker(client, deserted_queue):
+            steps = [(served, await until_parked(served)), (deserted, await until_parked(deserted, 7))]
+        found = [
+            Parked(workflow_id=handle.id, run_id=handle.first_execution_run_id or "", workflow_type="", step=step)
+            for handle, parked in steps
+            for step in parked
+        ]
+        closed.discard(paying.account)
+        second = timedelta(seconds=1)
+        tried = await repair_all(client, found, "retry", timeout=second, dry_run=True)
+        done = await repair_all(client, found, "retry", timeout=second)
+        assert await served.result() == Paid(order=paying.order, cents=5)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await repair(deserted, "transfer_money-1", "retry")
+        with pytest.raises(TimeoutError):
+            await check_repair(deserted, "transfer_money-1", "retry", timeout=timedelta(milliseconds=200))
+        await deserted.terminate()
+    assert [one.refused for one in tried] == [None, *["no worker answers"] * 7]
+    sent = "no worker answers; the repair was sent, and may still be taken"
+    assert [one.refused for one in done] == [None, *[sent] * 5, *["no worker answers"] * 2]
+
+
+class Sending(Interceptor):
+    """Counts the updates that a client sends, and how many of them at once."""
+
+    def __init__(self) -> None:
+        self.most = self.count = self.now = 0
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        sending = self
+
+        class Counted(OutboundInterceptor):
+            async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
+                sending.count += 1
+                sending.now += 1
+                sending.most = max(sending.most, sending.now)
+                try:
+                    return await super().start_workflow_update(input)
+                finally:
+                    sending.now -= 1
+
+        return Counted(next)
 
 
 async def test_continue_as_new_waits_for_what_is_parked(client: Client) -> None:

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from segue.client._history import History, attributes
+from segue.client._stopped import stopped_by
 from segue.client.records import TaskQueue
 
 __all__ = ["is_polled", "queues_of"]
@@ -65,6 +66,7 @@ async def _queue(client: Client, name: str, type: Literal["workflow", "activity"
                 task_queue=TaskQueueName(name=name),
                 task_queue_type=kind,
                 report_stats=True,
+                report_config=True,
             ),
             retry=True,
         ),
@@ -81,6 +83,7 @@ async def _queue(client: Client, name: str, type: Literal["workflow", "activity"
         last_poll_time=max(polls.values(), default=None),
         backlog=described.stats.approximate_backlog_count,
         rate_limited=described.stats.rate_limiting_active,
+        stopped=stopped_by(described.config.queue_rate_limit),
     )
 
 

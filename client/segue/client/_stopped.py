@@ -16,7 +16,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue as TaskQueueName
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 
-__all__ = ["is_stopped", "start", "stop"]
+__all__ = ["is_stopped", "start", "stop", "stopped_by"]
 
 _OURS: Final = "segue pause"
 # A queue's parts learn of a new limit by polling its root: within milliseconds as a rule.
@@ -31,6 +31,13 @@ async def is_stopped(client: Client, task_queue: str) -> bool:
         RPCError: The server does not tell, or cannot be reached.
     """
     return _is_zero(await _limit(client, task_queue))
+
+
+def stopped_by(limit: RateLimitConfig) -> str | None:
+    """Return who stopped a queue and why, as `segue pause` has noted it; None if nobody did."""
+    if not _is_zero(limit):
+        return None
+    return _BEFORE.sub("", limit.metadata.reason.removeprefix(f"{_OURS}: ")) or "somebody"
 
 
 async def stop(client: Client, task_queue: str, why: str) -> bool:

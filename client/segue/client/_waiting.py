@@ -92,6 +92,9 @@ class Waiting:
         if len(open_steps) == 1:
             step = open_steps[0]
             return step.waiting_for if step.kind == "wait" else f"{title(step)}: {step.waiting_for}"
+        if parked := [step for step in open_steps if step.state == "parked"]:
+            others = f", and {len(open_steps) - len(parked)} others" if len(parked) < len(open_steps) else ""
+            return f"an operator to repair {len(parked)} steps: {_names(parked)}{others}"
         return f"{len(open_steps)} steps: {_names(open_steps)}" if open_steps else None
 
     def problems(self, steps: Sequence[Step]) -> Iterator[str]:
@@ -158,6 +161,8 @@ class Waiting:
             )
             return f"a worker on task queue {name!r} (none polls it{seen})"
         others = f"; {queue.backlog} tasks wait" if queue.backlog > 1 else ""
+        if queue.stopped is not None:
+            return f"an operator to resume task queue {name!r}, which is stopped ({queue.stopped}){others}"
         if queue.rate_limited:
             return f"its turn under the rate limit of task queue {name!r}{others}"
         polls = "1 polls it" if len(queue.pollers) == 1 else f"{len(queue.pollers)} poll it"

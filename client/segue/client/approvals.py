@@ -25,8 +25,9 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
+from segue.client._updates import RunEnded, send_update
 from segue.client.waiting import entries, waiting
 from segue.workflows.approvals import (
     AlreadyDecided,
@@ -147,33 +148,29 @@ async def decide(
     Raises:
         DecisionRefused: The decision was not taken, and nothing has changed: one of `NoSuchApproval`,
             `AlreadyDecided`, `AmbiguousApproval`, `InvalidDecision` and `DecisionNotAllowed`.
+        TimeoutError: The server gave up waiting for a worker. The decision may still be taken.
         RPCError: The server does not know the workflow, or it has ended, or the server cannot be reached.
     """
     request = Request(
         approval=approval, choice=choice, approve=approve, comment=comment, input=input, by=by, roles=tuple(roles)
     )
     try:
-        decided: Decided = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
-            UPDATE, request.model_dump(mode="json", exclude_defaults=True), result_type=Decided
-        )
+        return await send_update(handle, UPDATE, [request.model_dump(mode="json", exclude_defaults=True)], Decided)
     except WorkflowUpdateFailedError as error:
         raise _refusal(error) from None
-    except RPCError as error:
+    except RunEnded as error:
         # Often a run ends with the decision, and who comes second is to hear of that.
-        if error.status == RPCStatusCode.NOT_FOUND and "already completed" in error.message:
-            raise await _ended(handle, approval) or error from None
-        raise
-    return decided
+        raise await _ended(handle, approval) or error from None
 
 
 async def _ended(handle: WorkflowHandle[Any, Any], approval: str | None) -> Exception | None:
-    """Return how an approval of a run that has ended was decided; None if no worker tells."""
+    """Return how an approval of a run that has ended was decided, or ended too; None if no worker tells."""
     try:
         told = await approvals_of(handle, timeout=_PATIENCE)
     except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
         return None
-    # A run that was terminated leaves open ones, and these nobody decided.
-    found = [one for one in told if approval in (None, one.id) and one.decision is not None]
+    # A run that was terminated leaves open ones, and of these there is nothing to tell.
+    found = [one for one in told if approval in (None, one.id) and one.state != "pending"]
     return AlreadyDecided(f"The run has ended: {found[-1].ended()}") if found else None
 
 

@@ -179,6 +179,7 @@ class TaskQueue:
         last_poll_time: When anybody last asked it for a task, at most five minutes back; None if nobody did.
         backlog: About how many tasks wait in it.
         rate_limited: Whether its rate limit holds tasks back.
+        stopped: Who stopped it and why, as in `mill by ann: maintenance`; None if nothing in it is held so.
     """
 
     name: str
@@ -187,6 +188,7 @@ class TaskQueue:
     last_poll_time: datetime | None = None
     backlog: int = 0
     rate_limited: bool = False
+    stopped: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

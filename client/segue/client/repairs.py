@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -28,6 +29,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from segue.client._parked import command, parked_in
+from segue.client._updates import RunEnded, send_update
 from segue.client.waiting import entries, waiting
 from segue.workflows.repair import InvalidRepair, NoSuchStep, NotParked, ParkedStep, Repaired, RepairRefused
 from segue.workflows.repair.records import CHECK, QUERY, UPDATE, Action, Request
@@ -51,6 +53,8 @@ _REFUSALS: Final[Mapping[str, type[RepairRefused]]] = {
 }
 _PATIENCE: Final = timedelta(seconds=5)
 _AT_ONCE: Final = 16
+# The server lets a run have ten updates under way, and somebody else may have some.
+_AT_ONCE_IN_A_RUN: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -170,19 +174,15 @@ async def repair(
 
     Raises:
         RepairRefused: Nothing was done, and nothing has changed: one of `NoSuchStep`, `NotParked` and `InvalidRepair`.
+        TimeoutError: The server gave up waiting for a worker. The repair may still be taken.
         RPCError: The server does not know the workflow, or cannot be reached.
     """
     try:
-        repaired: Repaired = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
-            UPDATE, _request(step, action, input, result, reason, by), result_type=Repaired
-        )
+        return await send_update(handle, UPDATE, [_request(step, action, input, result, reason, by)], Repaired)
     except WorkflowUpdateFailedError as error:
         raise _refusal(error) from None
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND and "already completed" in error.message:
-            raise NotParked(f"{step!r} is not parked: its run has ended") from None
-        raise
-    return repaired
+    except RunEnded:
+        raise NotParked(f"{step!r} is not parked: its run has ended") from None
 
 
 async def check_repair(
@@ -198,7 +198,8 @@ async def check_repair(
 
     Raises:
         RepairRefused: It cannot.
-        RPCError: No worker answers in time, or the server does not know the workflow, or cannot be reached.
+        TimeoutError: No worker answers in time.
+        RPCError: The server does not know the workflow, or cannot be reached.
     """
     try:
         refused: list[str] | None = await handle.query(
@@ -206,6 +207,10 @@ async def check_repair(
         )
     except WorkflowQueryFailedError:
         raise NoSuchStep(f"There is no step {step!r}: none has parked") from None
+    except RPCError as error:
+        if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+            raise TimeoutError(f"No answer from {handle.id} in {timeout.total_seconds():g} s") from error
+        raise
     if refused is not None:
         raise _REFUSALS.get(refused[0], InvalidRepair)(refused[1])
 
@@ -225,6 +230,8 @@ async def repair_all(
 ) -> list[Attempt]:
     """Repair many parked steps, as `parked` returns them, and return what came of each, in their order.
 
+    Whatever becomes of one, the others are repaired. A run whose worker does not answer is left at that.
+
     Args:
         client: The client.
         found: The steps.
@@ -232,43 +239,44 @@ async def repair_all(
         dry_run: Whether only to check whether it could be done.
         timeout: How long to wait for the worker of each run.
         done: Called with each as soon as it is known.
-
-    Raises:
-        RPCError: The server cannot be reached.
     """
     turns = asyncio.Semaphore(_AT_ONCE)
+    turns_of: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE_IN_A_RUN))
+    silent: set[str] = set()
+
+    async def mend(of: Parked) -> Repaired | None:
+        """Repair a step, or check that it could be."""
+        handle, step = client.get_workflow_handle(of.workflow_id, run_id=of.run_id), of.step.step
+        async with asyncio.timeout(timeout.total_seconds()):
+            if dry_run:
+                await check_repair(handle, step, action, input=input, result=result, timeout=timeout)
+                return None
+            return await repair(handle, step, action, input=input, result=result, reason=reason, by=by)
 
     async def one(of: Parked) -> Attempt:
-        handle = client.get_workflow_handle(of.workflow_id, run_id=of.run_id)
-        async with turns:
+        repaired: Repaired | None = None
+        refused: str | None = None
+        async with turns_of[of.run_id], turns:
             try:
-                async with asyncio.timeout(timeout.total_seconds()):
-                    if dry_run:
-                        await check_repair(handle, of.step.step, action, input=input, result=result, timeout=timeout)
-                        attempt = Attempt(parked=of)
-                    else:
-                        repaired = await repair(
-                            handle, of.step.step, action, input=input, result=result, reason=reason, by=by
-                        )
-                        attempt = Attempt(parked=of, repaired=repaired)
+                if of.run_id in silent:
+                    refused = "no worker answers"
+                else:
+                    repaired = await mend(of)
             except RepairRefused as error:
-                attempt = Attempt(parked=of, refused=error.message)
+                refused = error.message
             except TimeoutError:
-                attempt = Attempt(parked=of, refused=_no_answer(dry_run=dry_run))
+                silent.add(of.run_id)
+                refused = "no worker answers" + ("" if dry_run else "; the repair was sent, and may still be taken")
             except RPCError as error:
-                if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                    raise
-                attempt = Attempt(parked=of, refused=_no_answer(dry_run=dry_run))
+                refused = f"the server answers {error.status.name.lower()}: {error.message}"
+            except WorkflowUpdateFailedError as error:
+                refused = str(error.cause or error)
+        attempt = Attempt(parked=of, repaired=repaired, refused=refused)
         if done is not None:
             done(attempt)
         return attempt
 
     return list(await asyncio.gather(*map(one, found)))
-
-
-def _no_answer(*, dry_run: bool) -> str:
-    sent = "" if dry_run else "; the repair was sent, and may still be taken"
-    return f"no worker answers{sent}"
 
 
 async def _all_of(handle: WorkflowHandle[Any, Any], known: list[ParkedStep]) -> list[ParkedStep]:

@@ -22,7 +22,7 @@ from segue.activities.errors import PayloadError, Terminal, describe
 from segue.activities.system import activity_name, system_of
 from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, fits, shown, signature
 from segue.workflows.graph.step import StepOptions
-from segue.workflows.options import UndeclaredActivity
+from segue.workflows.options import UndeclaredActivity, has_timeout
 from segue.workflows.summary import summarize
 
 __all__ = ["Call", "InvalidCall", "Kind", "call", "execute", "written"]
@@ -144,12 +144,12 @@ def written(
         found.extend(_undo_problems(fn, undo))
     if found or kind is None:
         raise InvalidCall(f"{what} of {_name(fn)} cannot be made: {'; '.join(found)}")
-    if not _has_timeout(fn, options):
+    if kind == "activity" and not has_timeout(fn, options):
         raise UndeclaredActivity(
             f"{what} of {_name(fn)} has no timeout: no system declares it in this process. Declare it with "
             "@system.activity and import its module in the worker, or pass start_to_close_timeout"
         )
-    if undo is not None and not _has_timeout(undo, {}):
+    if undo is not None and _kind(undo) == "activity" and not has_timeout(undo, {}):
         raise UndeclaredActivity(
             f"{what} of {_name(fn)}: {_name(undo)}, which undoes it, has no timeout: no system declares it in this "
             "process. Declare it with @system.activity and import its module in the worker"
@@ -228,15 +228,6 @@ def _undo_problems(fn: Callable[..., Any], undo: Any) -> Iterator[str]:
         yield f"undo: {_name(undo)} takes {len(taken.parameters)} arguments, but is given one, the result"
     elif not fits(returns, parameter.hint):
         yield f"undo: {_name(undo)} takes {shown(parameter.hint)}, but {_name(fn)} returns {shown(returns)}"
-
-
-def _has_timeout(fn: Callable[..., Any], options: StepOptions) -> bool:
-    if _kind(fn) != "activity":
-        return True
-    if options.get("start_to_close_timeout") or options.get("schedule_to_close_timeout"):
-        return True
-    name = activity_name(fn)
-    return system_of(fn) is not None or (name is not None and system_of(name) is not None)
 
 
 def _kind(fn: Any) -> Kind | None:

@@ -42,7 +42,8 @@ HISTORY_BYTES: Final = 50 * 1024 * 1024
 _ROOM: Final = HISTORY_BYTES - 6 * 1024 * 1024
 _UNDOING: Final = HISTORY_BYTES - 256 * 1024
 
-# How many steps of a kind, and what share of those to come, must have shown their size before a run fails by it.
+# How many steps of a kind must have shown their size before it is gone by; and what share of those to come, before a
+# run fails by it.
 _SAMPLE: Final = 8
 _SHARE: Final = 0.1
 
@@ -103,9 +104,13 @@ class Kind:
 
     @property
     def expected(self) -> int:
-        """Bytes that the result of one that is open may come to: the more have ended, the less a surprise."""
+        """Bytes that the result of one that is open may come to: anything at first, later little beyond the largest.
+
+        It changes at once, not by degrees: the more steps are open while workflow tasks go on, the more of these tasks
+        fail, for more ends within them than the server keeps.
+        """
         most = _MOST[self.command]
-        return min(most, self.largest + most // self.ended) if self.ended else most
+        return min(most, self.largest + most // self.ended**2) if self.ended >= _SAMPLE else most
 
     @property
     def share(self) -> float:

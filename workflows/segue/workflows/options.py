@@ -18,7 +18,7 @@ from segue.activities.policy import OnExhausted
 from segue.activities.settings import Effective, Settings
 from segue.activities.system import System, activity_name, claims, system_of
 
-__all__ = ["Catalogue", "Options", "UndeclaredActivity"]
+__all__ = ["Catalogue", "Options", "UndeclaredActivity", "has_timeout"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +79,14 @@ class UndeclaredActivity(RuntimeError):
     Whether that is so depends on what the process has imported, not on the run. So it fails the workflow task and not
     the run, which goes on as soon as a worker with the declaration takes it.
     """
+
+
+def has_timeout(fn: Callable[..., Any], given: Mapping[str, object]) -> bool:
+    """Return whether an activity has a timeout: from its call, or from a system that declares it here."""
+    if given.get("start_to_close_timeout") or given.get("schedule_to_close_timeout"):
+        return True
+    name = activity_name(fn)
+    return system_of(fn) is not None or (name is not None and system_of(name) is not None)
 
 
 class Catalogue:

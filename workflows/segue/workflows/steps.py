@@ -102,7 +102,8 @@ class StepLog:
             lasted = _elapsed((record.closed or now) - record.started)
             error = record.error or ""
             if record.parked is not None:
-                error = f"parked {_elapsed(now - record.parked)}, {error}"
+                # A time, not how long ago: this is told again only when something happens.
+                error = f"parked since {record.parked:%Y-%m-%d %H:%M:%S} UTC, {error}"
             lines.append(f"| {_SYMBOLS[record.state]} | {title} | {lasted} | {_cell(error)} |")
         lines.extend(f"| {_SYMBOLS['waiting']} | {_cell(wait)} | | |" for wait in waits)
         return "\n".join(lines) if len(lines) > 2 else "No steps yet."

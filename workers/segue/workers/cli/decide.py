@@ -124,8 +124,6 @@ async def _decide(
     connection: Connection,
     as_json: bool,
 ) -> int:
-    from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
-
     from segue.activities.duration import format_duration
     from segue.client.approvals import decide
     from segue.workflows.approvals import AmbiguousApproval, DecisionRefused, InvalidDecision
@@ -149,7 +147,7 @@ async def _decide(
     except DecisionRefused as error:
         wrong = isinstance(error, (AmbiguousApproval, InvalidDecision))
         raise Failure(f"{workflow_id}: {error.message}", Exit.USAGE if wrong else Exit.CONFLICT) from error
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+    except TimeoutError as error:
         raise Failure(
             f"No answer from {workflow_id} in {format_duration(timeout)}: does a worker serve it? The decision was "
             "sent, and may still be taken",

@@ -109,7 +109,9 @@ async def update_command(
     as_json: bool,
 ) -> int:
     """Send the update NAME to a workflow, wait until it has been handled, and print its result as JSON."""
-    from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+    from temporalio.client import WorkflowUpdateFailedError
+
+    from segue.client._updates import send_update
 
     texts = values.read_inputs(inputs)
     client = await connection.client()
@@ -118,11 +120,11 @@ async def update_command(
         handle = client.get_workflow_handle(workflow_id, run_id=run_id)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                answer: Any = await handle.execute_update(name, args=arguments)  # pyright: ignore[reportUnknownMemberType]
+                answer: Any = await send_update(handle, name, arguments, None)
         except WorkflowUpdateFailedError as error:
             reason = error.cause or error
             raise Failure(f"Update {name!r} of {workflow_id} failed: {reason}", Exit.FAILED) from error
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:  # the latter for a cancelled wait
+        except TimeoutError as error:
             raise _no_answer(f"update {name!r}", timeout) from error
     output.print_json({"result": answer} if as_json else answer)
     return Exit.OK
@@ -171,9 +173,9 @@ async def _arguments(
 ) -> list[Any]:
     """Return the arguments of a handler, validated if the workflow's class can be found here."""
     expected = None
-    if (found := connection.project.modules_or(modules)) and not name.startswith("__"):
+    if connection.project.modules_or(modules):
         execution = await described(client, workflow_id, run_id)
-        cls = class_if_known(connection.project, execution.type, found)
+        cls = class_if_known(connection.project, execution.type, modules)
         function = values.handler(cls, kind, name) if cls is not None else None
         expected = values.parameters(function) if function is not None else None
     return values.bound(name, expected, texts)

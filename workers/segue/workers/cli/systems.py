@@ -11,7 +11,7 @@ import click
 
 from segue.workers.cli import options, output, project
 from segue.workers.cli.exits import Exit, Failure
-from segue.workers.cli.worker import load
+from segue.workers.cli.worker import load_known
 
 if TYPE_CHECKING:
     from segue.activities.effect import Effect
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # What None means, by field.
 _NONE: Final = {
     "maximum_interval": "100 times initial_interval",
-    "on_exhausted": "fail",
+    "on_exhausted": "none",
     "task_queue": "the workflow's",
 }
 
@@ -37,8 +37,7 @@ def systems_command(*, modules: tuple[str, ...], as_json: bool) -> int:
     """
     from segue.activities.settings import Settings, SettingsError
 
-    around = project.find()
-    found, _ = load(dataclasses.replace(around, modules=around.modules_or(())), modules, None)
+    found = load_known(project.find(), modules)
     try:
         settings = Settings.load()
         settings.check(found.systems)

@@ -14,6 +14,7 @@ from segue.activities.system import activity_name
 from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.job import Batch
 from segue.workflows.graph.hints import UNKNOWN, Signature, refusal, signature
+from segue.workflows.options import UndeclaredActivity, has_timeout
 
 __all__ = ["Call", "allowed_of", "checked", "is_reference"]
 
@@ -57,6 +58,7 @@ def checked(
 
     Raises:
         InvalidFanOut: It cannot run. Says what is wrong, and with which item.
+        UndeclaredActivity: The activity has no timeout, because no system declares it here.
     """
     given = items
     name = activity_name(fn) if callable(fn) else None
@@ -80,6 +82,7 @@ def checked(
     _check_arguments(name, known, args)
     together = _batch(name, batch)
     allowed_of(name, tolerate, 0)
+    _check_timeout(fn, name, together, options)
     if is_reference(items) or results_to is not None:
         _check_objects(name, together, results_to)
     if not is_reference(items):
@@ -92,6 +95,17 @@ def is_reference(items: Any) -> bool:
     # Who has such a reference has imported its module, which others need not pay for.
     kind: type = items.__class__
     return kind.__name__ == "ObjectRef" and kind.__module__.startswith("segue.activities.objects")
+
+
+def _check_timeout(fn: Any, name: str, batch: Batch | None, options: Mapping[str, Any]) -> None:
+    # Here, for a child workflow would wait for the declaration where nobody looks. How long a batch may take is told
+    # by the time of one attempt of an item.
+    given = options if batch is None else {"start_to_close_timeout": options.get("start_to_close_timeout")}
+    if not has_timeout(fn, given):
+        raise UndeclaredActivity(
+            f"fan_out of {name!r} has no timeout: no system declares it in this process. Declare it with "
+            "@system.activity and import its module in the worker, or pass start_to_close_timeout"
+        )
 
 
 def _check_objects(name: str, batch: Batch | None, results_to: Any) -> None:
