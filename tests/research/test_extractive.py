@@ -181,13 +181,15 @@ async def test_there_is_nothing_to_search(
 
 
 async def test_nothing_is_found(client: Client, queue: str, tmp_path: Path) -> None:
-    """A question that the documents do not answer gets no sentence, and is named."""
-    question = "Zebra xylophone?"
+    """A question that the documents do not answer gets no sentence, and is named; a search that fails stops nothing."""
     request = ResearchRequest(
-        question=question, corpus=write_leases(tmp_path / "leases"), store=str(tmp_path / "store")
+        question="Zebra xylophone?",
+        corpus=write_leases(tmp_path / "leases"),
+        store=str(tmp_path / "store"),
+        searches=("research_test_search",),
     )
     answer = await answered(client, queue, request)
-    assert (answer.sentences, answer.unanswered) == (0, 1)
+    assert (answer.sentences, answer.unanswered, answer.failures) == (0, 1, ("research_test_search: NoZebras",))
     markdown = (await objects.read(answer.markdown)).decode()
     assert "The documents do not answer this." in markdown
     assert "*Nothing was found on: Zebra xylophone?*" in markdown

@@ -128,7 +128,7 @@ async def test_a_model_plans_notes_writes_and_judges(
     assert "Made by bm25, writer;" in (await objects.read(answer.markdown)).decode()
     assert await steps_of(client, answer) == [
         f"sources in {tmp_path / 'leases'}",
-        "segue.research.load: 0 to 2",
+        "segue.research.load: items 0 to 2",
         "index 3 documents",
         "plan, by writer",
         "the question: search",
@@ -162,23 +162,20 @@ INVENTIONS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("invention", INVENTIONS)
-@pytest.mark.parametrize("unsupported", ["remove", "mark"])
+@pytest.mark.parametrize(
+    ("invention", "unsupported"), [*((name, "remove") for name in INVENTIONS), (next(iter(INVENTIONS)), "mark")]
+)
 async def test_a_claim_without_support_cannot_reach_a_report(
     client: Client, queue: str, model: Scripted, tmp_path: Path, invention: str, unsupported: str
 ) -> None:
-    """Whatever a writer invents, and however often, with a judge that lets everything pass: it is removed, or marked."""
+    """Whatever a writer invents, again and again, before a judge that lets all pass: it is removed, or marked."""
+
+    pets = "No pets are allowed without the written consent of the Landlord."
 
     def notes(asked: Asked) -> Any:
-        found = []
-        for number, text in re.findall(r"<passage (\d+) \w+ [^>]*>\n(.*?)\n</passage", asked.user, re.DOTALL):
-            if NOTICE in text:
-                found.append({"passage": int(number), "quote": NOTICE, "claim": "x"})
-        for number, text in re.findall(r"<passage (\d+) \w+ [^>]*>\n(.*?)\n</passage", asked.user, re.DOTALL):
-            if "No pets" in text:
-                words = "No pets are allowed without the written consent of the Landlord."
-                found.append({"passage": int(number), "quote": words, "claim": "x"})
-        return {"notes": found}
+        parts = re.findall(r"<passage (\d+) \w+ [^>]*>\n(.*?)\n</passage", asked.user, re.DOTALL)
+        found = [(int(number), quote) for quote in (NOTICE, pets) for number, text in parts if quote in text]
+        return {"notes": [{"passage": number, "quote": quote, "claim": "x"} for number, quote in found]}
 
     invented = INVENTIONS[invention]
     model.script(plays(notes=notes, write={"sentences": [sentence(NOTICE, (1, NOTICE)), invented]}))
@@ -222,7 +219,7 @@ async def test_a_writer_is_told_what_falls_short(client: Client, queue: str, mod
 
 
 async def test_a_judge_can_only_refuse(client: Client, queue: str, model: Scripted, tmp_path: Path) -> None:
-    """What the judge finds unsupported, and what it says nothing of, is removed; where nothing is left, notes stand in."""
+    """What the judge refuses, and what it says nothing of, is removed; where nothing is left, notes stand in."""
     model.script(plays(support={"sentences": [{"sentence": 1, "score": 0.1, "reason": "no"}]}))
     answer = await answered(client, queue, asks(model, tmp_path))
     report = await report_of(answer)
@@ -231,7 +228,7 @@ async def test_a_judge_can_only_refuse(client: Client, queue: str, model: Script
     assert {one.engine for one in report.sections[0].sentences} == {"rules"}
 
 
-PARAPHRASE = "Either party may end the lease with ninety days' notice."
+PARAPHRASE = "Either party may end the lease by giving notice of ninety days."
 
 
 @pytest.mark.parametrize("support", ["refuses", "truncates", "nonsense", "breaks off"])
@@ -269,7 +266,12 @@ async def test_rules_stand_in_for_a_model_that_fails(
     client: Client, queue: str, model: Scripted, tmp_path: Path, how: str, failure: str
 ) -> None:
     """A model that refuses, is cut, talks nonsense or rejects everything costs no more than its answers."""
-    turns = {"refuses": refuses(), "truncates": truncated("{"), "nonsense": "certainly!", "400": status(400, error="x")}
+    turns: dict[str, Any] = {
+        "refuses": refuses(),
+        "truncates": truncated("{"),
+        "nonsense": "certainly!",
+        "400": status(400, error="x"),
+    }
     model.script(turns[how])
     answer = await answered(client, queue, asks(model, tmp_path))
     report = await report_of(answer)
@@ -338,7 +340,7 @@ async def test_histories_hold_no_bodies_and_no_keys(
     (tmp_path / "leases" / "canary.md").write_text(f"# Canary\n\ncanary-body: {NOTICE}\n")
     answer: Research = await answered(client, queue, request)
     assert answer.sections == 3
-    assert answer.scores[0].reason == "You wrote: […] canary-reason"
+    assert answer.scores[0].reason == "You wrote: […]-reason"
 
     history = await history_of(client, answer)
     words = [

@@ -40,6 +40,10 @@ def note(words: str, number: int = 1) -> Note:
     return note_of(number, WHOLE, PARSED, Span(start=start, end=start + len(words)))
 
 
+DENIED = "it leaves out that its quotes deny it"
+MORE = "it says more than its quotes"
+
+
 @pytest.mark.parametrize(
     ("sentence", "quotes", "expected"),
     [
@@ -51,9 +55,10 @@ def note(words: str, number: int = 1) -> Note:
         ("It ends in 2028.", ["This agreement ends on 31 December 2027"], "its quotes do not say 2028"),
         ("The fee is due from Beta Corp.", ["the fee is due from Acme Corp"], "its quotes do not name Beta Corp."),
         ("The Supplier is not liable.", ["The Supplier is liable"], "it denies what its quotes do not"),
-        ("The Supplier is liable.", ["The Supplier is not liable"], "it leaves out that its quotes deny it"),
+        ("The Supplier is liable.", ["The Supplier is not liable"], DENIED),
         ("The Supplier refuses to be liable.", ["The Supplier shall not be liable"], ""),
-        ("The Client pays a fee, which grows in summer.", ["The Client pays a fee"], "it says more than its quotes"),
+        ("Pets may come without consent.", ["no pets may come without consent"], DENIED),
+        ("The Client pays a fee, which grows every hot summer.", ["The Client pays a fee"], MORE),
         ("And so it is.", ["The Client pays a fee"], "it says nothing"),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from segue.activities.generation.prose import figures
-from segue.activities.research.terms import denies, excepts, names, terms
+from segue.activities.research.terms import denies, exceptions, names, terms
 
 __all__ = ["JUDGED", "UNJUDGED", "problem"]
 
@@ -48,9 +48,11 @@ def problem(
     if strange := [name for name in names(sentence) if not set(terms(name)) <= there]:
         return f"its quotes do not name {_listed(strange)}"
     around = quotes if contexts is None else contexts
-    if denies(sentence) and not any(excepts(context) for context in around):
+    excepted = {word for context in around for word in exceptions(context)}
+    if denies(sentence) and not excepted and not any(denies(context) for context in around):
         return "it denies what its quotes do not"
-    if not excepts(sentence) and all(denies(context) for context in around):
+    # "refuses" may stand for "does not", if it is not there beside it: "no pets without consent".
+    if not denies(sentence) and exceptions(sentence) <= excepted and all(denies(context) for context in around):
         return "it leaves out that its quotes deny it"
     wanted = set(terms(sentence))
     if not wanted:

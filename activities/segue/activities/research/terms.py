@@ -9,12 +9,12 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["denies", "excepts", "names", "terms"]
+__all__ = ["denies", "exceptions", "names", "terms"]
 
 _WORD: Final = re.compile(r"\d[\d,.]*\d|\d|[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _DENIAL: Final = re.compile(r"\b(?:not|no|never|none|neither|nor|cannot|\w+n['\u2019]t)\b", re.IGNORECASE)
 _EXCEPTION: Final = re.compile(
-    r"\b(?:without|except\w*|unless|exclud\w*|prohibit\w*|forbid\w*|refus\w*|den(?:y|ies|ied)|fail\w*|lacks?)\b",
+    r"\b(?:without|except\w*|unless|exclud\w*|prohibit\w*|forbid\w*|refus\w*|deny|denies|denied|fail\w*|lacks?)\b",
     re.IGNORECASE,
 )
 # What begins with a capital in the middle of a sentence.
@@ -79,9 +79,9 @@ def denies(text: str) -> bool:
     return _DENIAL.search(text) is not None
 
 
-def excepts(text: str) -> bool:
-    """Return whether a text denies, forbids or excepts anything."""
-    return denies(text) or _EXCEPTION.search(text) is not None
+def exceptions(text: str) -> set[str]:
+    """Return the words by which a text forbids or excepts something without denying it."""
+    return {word.lower() for word in _EXCEPTION.findall(text)}
 
 
 def names(text: str) -> list[str]:

@@ -80,7 +80,7 @@ class DeepResearch:
             summary="put the answer together",
         )
         sheet = await _scored(inquiry, composed)
-        engines = tuple(dict.fromkeys([*inquiry.engines, *composed.engines]))
+        engines = tuple(dict.fromkeys([*inquiry.found_by, *inquiry.made_by, *composed.engines]))
         published: Published = await workflow.execute_activity(
             steps.publish,
             Publish(

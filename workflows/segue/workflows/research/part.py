@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from segue.activities.llm import Model, Usage
 from segue.activities.objects import ObjectRef
@@ -59,7 +59,8 @@ class Inquiry:
         index: What is searched.
         began: When it began.
         usage: What was spent so far.
-        engines: What found and made it so far, in that order.
+        found_by: What found passages so far.
+        made_by: Which models made something of them.
         failures: Types of the errors of models.
     """
 
@@ -67,7 +68,8 @@ class Inquiry:
     index: Index
     began: datetime
     usage: Usage = dataclasses.field(default_factory=Usage)
-    engines: list[str] = dataclasses.field(default_factory=list[str])
+    found_by: list[str] = dataclasses.field(default_factory=list[str])
+    made_by: list[str] = dataclasses.field(default_factory=list[str])
     failures: list[str] = dataclasses.field(default_factory=list[str])
 
     @property
@@ -175,7 +177,7 @@ class Inquiry:
         )
         retrieved: Retrieved = found[0]
         others: list[Found] = found[1:]
-        self._by(retrieved.engine, *(one.engine for one in others if one.passages))
+        self.found_by += [retrieved.engine, *(one.engine for one in others if one.passages)]
         notes: Noted = await self.asked(
             asking.ask_notes,
             steps.take_notes,
@@ -193,7 +195,14 @@ class Inquiry:
 
     async def _looked_up(self, name: str, questions: ObjectRef, number: int, what: str) -> Found:
         lookup = Lookup(questions=questions, number=number, limit=self.request.passages, store=self.request.store)
-        found: Found = await workflow.execute_activity(name, lookup, result_type=Found, summary=f"{what}: {name}")
+        try:
+            found: Found = await workflow.execute_activity(name, lookup, result_type=Found, summary=f"{what}: {name}")
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            # What one search does not find, the others may.
+            self.failures.append(f"{name}: {getattr(error.cause, 'type', None) or type(error.cause).__name__}")
+            return Found(engine=name)
         return found
 
     async def _checked(self, answered: Answered, draft: ObjectRef, engine: str, judge: Model, what: str) -> Answered:
@@ -251,7 +260,4 @@ class Inquiry:
             self.failures.append(made.failure)
         engine = getattr(made, "engine", "rules")
         if engine != "rules":
-            self._by(engine)
-
-    def _by(self, *engines: str) -> None:
-        self.engines.extend(engine for engine in engines if engine not in self.engines)
+            self.made_by.append(engine)

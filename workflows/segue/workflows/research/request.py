@@ -94,7 +94,7 @@ class Research(BaseModel):
         documents: How many documents were searched.
         unread: Sources that could not be read; the first hundred.
         corpus: What was searched, for further questions.
-        failures: Types of the errors of models for which rules stood in.
+        failures: Types of the errors of models for which rules stood in, and of searches that failed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
