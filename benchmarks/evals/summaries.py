@@ -142,10 +142,10 @@ def _contracts(data: Path) -> Iterator[Pair]:
     labels = data / "cuad" / "master_clauses.csv"
     if not labels.exists():
         return
-    texts = {path.stem: path for path in (data / "cuad" / "full_contract_txt").glob("*.txt")}
+    texts = {_plain(path.stem): path for path in (data / "cuad" / "full_contract_txt").glob("*.txt")}
     with labels.open(newline="") as file:
         for row in csv.DictReader(file):
-            path = texts.get(row["Filename"].removesuffix(".pdf"))
+            path = texts.get(_plain(Path(row["Filename"]).stem))
             if path is None:
                 continue
             marked: dict[str, None] = {}
@@ -155,6 +155,11 @@ def _contracts(data: Path) -> Iterator[Pair]:
             wanted = " ".join(marked)
             if len(wanted.split()) >= 40:
                 yield parse(path.read_bytes(), path.name), wanted
+
+
+def _plain(name: str) -> str:
+    """Return a file's name as the labels and the texts both have it."""
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def _calls(data: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from segue.activities.comparison._exact import Matching, match_equal
 from segue.activities.comparison._gaps import paired
 from segue.activities.comparison._order import gaps, in_order
 from segue.activities.comparison._similar import Candidate, Text, Texts, candidates
+from segue.activities.comparison._surroundings import Group, Surroundings
 from segue.activities.comparison._words import Unit
 
 __all__ = ["Link", "align"]
@@ -79,14 +80,6 @@ def align(before: Sequence[Unit], after: Sequence[Unit]) -> list[Link]:
 _Offers = dict[tuple[tuple[int, ...], tuple[int, ...]], float]
 
 
-@dataclasses.dataclass(slots=True)
-class _Group:
-    before: list[int]
-    after: list[int]
-    similarity: float
-    exact: bool = False
-
-
 class _Groups:
     """The clauses that were found to belong together so far."""
 
@@ -94,8 +87,8 @@ class _Groups:
         self._before, self._after = before, after
         self._texts = Texts(before, after)
         self._contained: list[Candidate] = []
-        self._of_before: list[_Group | None] = [None] * len(before)
-        self._of_after: list[_Group | None] = [None] * len(after)
+        self._of_before: list[Group | None] = [None] * len(before)
+        self._of_after: list[Group | None] = [None] * len(after)
         for i, j in enumerate(matching.after):
             if j is not None:
                 self._add([i], [j], 1.0, exact=True)
@@ -109,7 +102,7 @@ class _Groups:
         offers: _Offers = {((one.before,), (one.after,)): one.similarity for one in found}
         offers |= self._runs(found)
         for least in _ROUNDS:
-            surroundings = _Surroundings(self._of_before, self._of_after)
+            surroundings = Surroundings(self._of_before, self._of_after)
             scored = sorted(
                 (
                     (-self._score(i, j, similarity, surroundings), surroundings.offset(i[0], j[0]), i, j)
@@ -185,7 +178,7 @@ class _Groups:
                 found.append(((j, -1), Link((), (j,), 0.0)))
         return [link for _, link in sorted(found, key=lambda one: one[0])]
 
-    def _groups(self) -> list[_Group]:
+    def _groups(self) -> list[Group]:
         """Return what belongs together so far, in the earlier version's order."""
         return list({id(group): group for group in self._of_before if group is not None}.values())
 
@@ -224,7 +217,7 @@ class _Groups:
         run = tuple(range(first, last + 1))
         return run, self._texts.similarity(whole, text) if len(run) > 1 else similarity
 
-    def _score(self, i: tuple[int, ...], j: tuple[int, ...], similarity: float, around: _Surroundings) -> float:
+    def _score(self, i: tuple[int, ...], j: tuple[int, ...], similarity: float, around: Surroundings) -> float:
         here, there = self._before[i[0]], self._after[j[0]]
         score = similarity + _NEIGHBOUR * around.agreeing(i, j)
         if here.number and here.number == there.number:
@@ -233,11 +226,11 @@ class _Groups:
             score += _SECTION
         return score
 
-    def _take_part(self, index: int, groups: Iterable[_Group | None], least: int, *, of_before: bool) -> None:
+    def _take_part(self, index: int, groups: Iterable[Group | None], least: int, *, of_before: bool) -> None:
         """Take a free clause into the one of some groups that has lost the most of its words, if one has."""
         texts = self._texts.before if of_before else self._texts.after
         part = texts[index]
-        best: tuple[int, _Group] | None = None
+        best: tuple[int, Group] | None = None
         for group in groups:
             if group is None or group.exact:
                 continue
@@ -256,7 +249,7 @@ class _Groups:
             (self._of_before if of_before else self._of_after)[index] = group
             group.similarity = self._texts.similarity(*self._sides(group, of_before))
 
-    def _has_shifted(self, one: _Group, other: _Group) -> bool:
+    def _has_shifted(self, one: Group, other: Group) -> bool:
         first, second = self._sides(one, True), self._sides(other, True)
         apart = self._texts.shared(*first)[1], self._texts.shared(*second)[1]
         together = self._texts.shared(first[0] + second[0], first[1] + second[1])[1]
@@ -266,7 +259,7 @@ class _Groups:
         gain = together - sum(apart)
         return gain >= _SHIFTED_WORDS and gain >= _OWN * shifted
 
-    def _join(self, one: _Group, other: _Group) -> None:
+    def _join(self, one: Group, other: Group) -> None:
         one.before = sorted({*one.before, *other.before})
         one.after = sorted({*one.after, *other.after})
         one.exact = False
@@ -276,7 +269,7 @@ class _Groups:
             self._of_after[j] = one
         one.similarity = self._texts.similarity(*self._sides(one, True))
 
-    def _sides(self, group: _Group, own_is_before: bool) -> tuple[Text, Text]:
+    def _sides(self, group: Group, own_is_before: bool) -> tuple[Text, Text]:
         before = _joined(self._texts.before[i] for i in group.before)
         after = _joined(self._texts.after[j] for j in group.after)
         return (before, after) if own_is_before else (after, before)
@@ -285,53 +278,11 @@ class _Groups:
         return all(self._of_before[one] is None for one in i) and all(self._of_after[one] is None for one in j)
 
     def _add(self, i: list[int], j: list[int], similarity: float, exact: bool = False) -> None:
-        group = _Group(i, j, similarity, exact)
+        group = Group(i, j, similarity, exact)
         for one in i:
             self._of_before[one] = group
         for one in j:
             self._of_after[one] = group
-
-
-class _Surroundings:
-    """What stands beside each clause: the next on both sides, and the next that has kept its order."""
-
-    def __init__(self, before: Sequence[_Group | None], after: Sequence[_Group | None]) -> None:
-        ordered = list({id(group): group for group in before if group is not None}.values())
-        kept = {id(ordered[index]) for index in in_order([group.after[0] for group in ordered])}
-        self._sides = [(_nearest(before, kept, step), _nearest(after, kept, step)) for step in (-1, 1)]
-        self._beside = before, after
-
-    def agreeing(self, i: tuple[int, ...], j: tuple[int, ...]) -> int:
-        """Return on how many sides what stands beside two clauses belongs together."""
-        count = 0
-        for (before, after), here, there, step in zip(self._sides, (i[0], i[-1]), (j[0], j[-1]), (-1, 1), strict=True):
-            near = before[here][0] is after[there][0]
-            count += near or self._are_beside(here + step, there + step)
-        return count
-
-    def offset(self, i: int, j: int) -> int:
-        """Return how much farther from its neighbour one stands than the other: for what is as alike."""
-        before, after = self._sides[0]
-        return abs(before[i][1] - after[j][1])
-
-    def _are_beside(self, i: int, j: int) -> bool:
-        before, after = self._beside
-        if not (0 <= i < len(before) and 0 <= j < len(after)):
-            return False
-        return before[i] is not None and before[i] is after[j]
-
-
-def _nearest(owners: Sequence[_Group | None], kept: set[int], step: int) -> list[tuple[_Group | None, int]]:
-    """Return for each place the next group on one side that has kept its order, and how far away it is."""
-    nearest: list[tuple[_Group | None, int]] = []
-    last: _Group | None = None
-    distance = 0
-    for owner in owners if step < 0 else reversed(owners):
-        distance += 1
-        nearest.append((last, distance))
-        if owner is not None and id(owner) in kept:
-            last, distance = owner, 0
-    return nearest if step < 0 else nearest[::-1]
 
 
 def _is_own(part: Text, gain: int, telling: int) -> bool:

@@ -44,18 +44,18 @@ def vectors_of(texts: Sequence[str]) -> NDArray[np.float32]:
     Raises:
         ImportError: numpy is not installed.
     """
-    np = _numpy()
+    numpy = _numpy()
     words = [Counter(stems(text)) for text in texts]
     frequency = Counter(word for counts in words for word in counts)
     known = [word for word, count in frequency.most_common(_WORDS) if count > 1] or list(frequency)[:_WORDS]
     columns = {word: column for column, word in enumerate(known)}
-    vectors = np.zeros((len(texts), max(len(columns), 1)), dtype=np.float32)
+    vectors = numpy.zeros((len(texts), max(len(columns), 1)), dtype=numpy.float32)
     for row, counts in enumerate(words):
         for word, count in counts.items():
             if (column := columns.get(word)) is not None:
                 vectors[row, column] = (1 + math.log(count)) * math.log(1 + len(texts) / frequency[word])
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-9)
+    lengths = numpy.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / numpy.maximum(lengths, 1e-9)
     return unit
 
 
