@@ -6,6 +6,7 @@ import json
 import re
 import resource
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def test_a_newcomers_first_commands(development: Background, project: Path) -> N
         "Queue payments: charge (at most 50 a second, 8 at once)",
         "Try: segue run FulfilOrder --input order.json --watch",
     ]
+
+
+def test_a_system_is_paused_beside_it(development: Background, project: Path) -> None:
+    """`segue pause --system` looks for the system in the modules that it serves."""
+    assert run(project, "pause", "--system", "payments", "--reason", "maintenance") == Ended(
+        0, "Paused 0 runs\nStopped task queue 'payments'\n", ""
+    )
+    assert run(project, "resume", "--system", "payments") == Ended(
+        0, "Resumed 0 runs\nStarted task queue 'payments'\n", ""
+    )
 
 
 def test_it_ends_without_a_trace(development: Background, project: Path) -> None:
@@ -165,6 +176,19 @@ def test_a_second_one_in_the_same_place(development: Background, project: Path) 
     )
     # It has left alone what commands go by.
     assert json.loads((project / ".segue/dev.json").read_text()) == found
+
+
+def test_a_port_that_is_taken_leaves_nothing(project: Path) -> None:
+    """A start that is refused makes no folder, no lock and no log."""
+    before = sorted(project.iterdir())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for data in ([], ["--data", "x.db"]):
+            ended = run(project, "dev", "shop", "--port", str(port), *data)
+            assert (ended.code, ended.err.startswith(f"Error: Port {port} is taken by process ")) == (1, True)
+    assert sorted(project.iterdir()) == before
 
 
 def test_without_a_module(project: Path) -> None:

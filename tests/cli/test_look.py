@@ -72,8 +72,8 @@ def test_list(segue: Segue, fulfilled: str) -> None:
     # The list follows the run within a second.
     wait_for(lambda: "completed" in listed().out, "the run is listed as completed")
     header, row = listed().out.splitlines()
-    assert header.split() == ["ID", "TYPE", "STATUS", "STARTED", "TOOK"]
-    assert re.fullmatch(rf"{fulfilled}  FulfilOrder  completed  \d\d:\d\d:\d\d  [\d.]+ m?s", row)
+    assert re.split(r"  +", header) == ["ID", "TYPE", "STATUS", "STARTED (UTC)", "TOOK"]
+    assert re.fullmatch(rf"{fulfilled}  FulfilOrder  completed  \d\d:\d\d:\d\d {{7}}[\d.]+ m?s", row)
     [found] = json.loads(listed("--json").out)
     assert set(found) == {
         "workflow_id", "run_id", "type", "status", "task_queue", "start_time", "close_time", "duration",
@@ -92,6 +92,52 @@ def test_list(segue: Segue, fulfilled: str) -> None:
     assert len(ended.out.splitlines()) <= 2
 
 
+def test_list_shows_the_latest_start_first(segue: Segue, worker: object) -> None:
+    """Whichever run closed last, and in UTC whatever the zone here is."""
+    first, second, third = (f"test-{uuid.uuid4()}" for _ in range(3))
+    for workflow_id, name in ((first, "Wait"), (second, "Wait"), (third, "Add")):
+        assert segue("run", f"shop:{name}", "--id", workflow_id, *(["--input", "1"] if name == "Add" else [])).code == 0
+    assert segue("signal", first, "proceed").code == 0
+    query = f'WorkflowId IN ("{first}", "{second}", "{third}")'
+
+    def listed() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads(segue("list", "--query", query, "--json").out)
+        return found
+
+    wait_for(
+        lambda: {one["status"] for one in listed()} == {"running", "completed"} and len(listed()) == 3, "all three"
+    )
+    wait_for(lambda: [one["status"] for one in listed()] == ["completed", "running", "completed"], "two have ended")
+    found = listed()
+    assert [one["workflow_id"] for one in found] == [third, second, first]
+    rows = segue("list", "--query", query, env={"TZ": "Asia/Tokyo"}).out.splitlines()[1:]
+    started = [re.split(r"  +", row)[3][-8:] for row in rows]
+    assert started == [one["start_time"][11:19] for one in found]
+
+
+def test_list_of_what_is_paused(segue: Segue, worker: object) -> None:
+    """A run that `segue pause` holds is listed as `segue status` tells it; one with a paused system is running."""
+    held, part = (f"test-{uuid.uuid4()}" for _ in range(2))
+    for workflow_id in (held, part):
+        assert segue("run", "shop:Wait", "--id", workflow_id).code == 0
+    assert segue("pause", held).code == 0
+    assert segue("pause", part, "--system", "payments", "-m", "shop").code == 0
+    query = f'WorkflowId IN ("{held}", "{part}")'
+
+    def listed(status: str) -> list[tuple[str, str]]:
+        found = json.loads(segue("list", "--query", query, "--status", status, "--json").out)
+        return [(one["workflow_id"], one["status"]) for one in found]
+
+    wait_for(lambda: listed("paused") == [(held, "paused")], "the run is listed as paused")
+    assert listed("running") == [(part, "running")]
+    assert segue("list", "--status", "parked") == Ended(
+        2,
+        "",
+        "Error: Invalid value for '--status': a run with a parked step is running: `segue parked` lists the steps that "
+        "are parked (see segue list --help)\n",
+    )
+
+
 def test_a_list_filter_with_a_mistake(segue: Segue) -> None:
     """A list filter that the server refuses ends with exit code 2 and the server's reason."""
     ended = segue("list", "--query", "Colour = 'red'")
@@ -108,11 +154,29 @@ def test_graph(segue: Segue, fulfilled: str, project: Path) -> None:
     assert (project / "run.svg").read_text().startswith("<svg ")
     assert segue("graph", fulfilled, "--format", "svg").out == (project / "run.svg").read_text()
     assert json.loads(segue("graph", fulfilled, "--json").out)["text"] + "\n" == mermaid.out
-    assert segue("graph", fulfilled, "-o", "drawn/of/run.svg").code == 0
-    assert (project / "drawn/of/run.svg").read_text() == (project / "run.svg").read_text()
-    assert segue("graph", fulfilled, "-o", "run.svg/run.svg") == Ended(
-        1, "", "Error: run.svg/run.svg cannot be written: File exists\n"
-    )
+    assert segue("graph", fulfilled, "-o", "run.png", "--format", "svg").code == 0
+    assert (project / "run.png").read_text() == (project / "run.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["-o", "run.png"],
+            "run.png ends in no form that can be drawn: name it .svg, .mmd, .mermaid, .md, .txt, or give --format "
+            "mermaid or svg",
+        ),
+        (["-o", "drawn/of/run.svg"], "drawn/of/run.svg cannot be written: there is no folder drawn/of"),
+        (["-o", "shop.py/run.svg"], "shop.py/run.svg cannot be written: there is no folder shop.py"),
+        (["--declared", "--observed"], "Give one of --declared and --observed: without either, both are drawn"),
+    ],
+    ids=["suffix", "no folder", "a file for a folder", "both"],
+)
+def test_a_graph_that_is_not_drawn(segue: Segue, project: Path, arguments: list[str], message: str) -> None:
+    """What cannot be drawn as asked is refused with exit code 2, and nothing is written."""
+    before = sorted(project.iterdir())
+    assert segue("graph", "ID", *arguments) == Ended(2, "", f"Error: {message}\n")
+    assert sorted(project.iterdir()) == before
 
 
 def test_history(segue: Segue, fulfilled: str, project: Path) -> None:

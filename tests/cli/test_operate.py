@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import socket
+import time
 import uuid
+from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Ended, Segue
+from temporalio.testing import WorkflowEnvironment
+from tests.cli.conftest import Ended, Segue, Start, wait_for
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -46,6 +50,40 @@ def test_handlers_are_validated_where_their_class_is_known(segue: Segue, waiting
     assert segue("query", waiting, "read") == Ended(0, "[]\n", "")
 
 
+def test_handlers_that_segue_adds(segue: Segue, waiting: str) -> None:
+    """A workflow's class does not have them, so their names are the worker's to judge."""
+    assert segue("query", waiting, "segue_paused", "-m", "shop") == Ended(
+        0, '{"supported":true,"pauses":[],"held":0}\n', ""
+    )
+    ended = segue("query", waiting, "segue_pausd", "-m", "shop")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"Error: Query 'segue_pausd' of {waiting} failed: Query handler for 'segue_pausd' exp")
+
+
+def test_a_handler_of_a_workflow_that_has_none(segue: Segue) -> None:
+    """It is told that there are none, and not their empty list."""
+    workflow_id = f"test-{uuid.uuid4()}"
+    assert segue("run", "shop:Add", "--input", "1", "--id", workflow_id, "--wait") == Ended(0, "2\n", "")
+    assert segue("query", workflow_id, "sum", "-m", "shop") == Ended(
+        2, "", "Error: Add has no query 'sum': it has none\n"
+    )
+
+
+def test_a_module_that_is_named_is_used(segue: Segue, waiting: str, project: Path) -> None:
+    """Nothing is sent if it cannot be imported, or lacks the workflow; a module of the project's is only missed."""
+    missing = segue("signal", waiting, "proceed", "-m", "nomod")
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err.startswith("Error: No module named 'nomod'. Looked in ")
+    assert segue("signal", waiting, "proceed", "-m", "depot") == Ended(
+        2, "", "Error: No workflow 'Wait' in depot: known are Counted, Crossed, Loading\n"
+    )
+    (project / "pyproject.toml").write_text('[tool.segue]\nmodules = ["nomod"]\n')
+    missed = segue("query", waiting, "read")
+    assert (missed.code, missed.out) == (0, "[]\n")
+    assert missed.err.startswith("Not validated here: No module named 'nomod'. Looked in ")
+    assert json.loads(segue("status", waiting, "--json").out)["status"] == "running"
+
+
 def test_an_update_that_fails(segue: Segue, waiting: str) -> None:
     """What an update's handler raises ends the command with exit code 1; the run goes on."""
     assert segue("update", waiting, "rename", "--input", '""') == Ended(
@@ -75,6 +113,38 @@ def test_a_query_without_a_worker(segue: Segue) -> None:
     )
 
 
+async def test_a_query_after_the_last_worker_has_gone(
+    segue: Segue, temporal: str, start: Start, tmp_path: Path
+) -> None:
+    """So says one that the server refuses at once, for nobody has polled for a while."""
+    server = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
+        dev_server_existing_path=temporal,
+        dev_server_extra_args=["--dynamic-config-value", 'matching.queryPollerUnavailableWindow="10ms"'],
+    )
+    try:
+        address = server.client.service_client.config.target_host
+        env = {"TEMPORAL_ADDRESS": address}
+        worker = start("worker", "shop", address=address)
+        ended = await asyncio.to_thread(
+            segue, "run", "shop:Hold", "--id", "left", "--input", f'"{tmp_path}/gate"', env=env
+        )
+        assert ended.code == 0
+        await asyncio.to_thread(wait_for, (tmp_path / "gate.begun").exists, "the step has begun")
+        worker.process.kill()
+        worker.process.wait()
+
+        def refused() -> bool:
+            return segue("query", "left", "read", "--timeout", "1s", env=env) == Ended(
+                1,
+                "",
+                "Error: No answer from left, for no worker polls its task queue: does a worker serve this workflow?\n",
+            )
+
+        await asyncio.to_thread(wait_for, refused, "the server knows that nobody polls")
+    finally:
+        await server.shutdown()
+
+
 def test_an_update_without_a_worker(segue: Segue) -> None:
     """So does an update, which the run may yet take."""
     workflow_id = f"test-{uuid.uuid4()}"
@@ -85,6 +155,26 @@ def test_an_update_without_a_worker(segue: Segue) -> None:
         "Error: No answer to update 'rename' in 500ms: does a worker serve this workflow? "
         "A longer --timeout waits longer\n",
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["update", "ID", "rename", "--input", '"lemon"'],
+        ["approve", "ID"],
+        ["repair", "ID", "hold-1", "--retry"],
+        ["repair", "ID", "hold-1", "--retry", "--dry-run"],
+        ["query", "ID", "read"],
+    ],
+    ids=["update", "approve", "repair", "repair --dry-run", "query"],
+)
+def test_an_answer_that_is_not_waited_for(segue: Segue, start: Start, address: str, command: list[str]) -> None:
+    """Ctrl-C while no worker answers is an interruption, with exit code 130, and no time-out."""
+    workflow_id = f"test-{uuid.uuid4()}"
+    assert segue("run", "shop:Wait", "--task-queue", "deserted", "--id", workflow_id).code == 0
+    waits = start(*[workflow_id if part == "ID" else part for part in command], address=address)
+    time.sleep(3)  # it is not seen from outside that a command waits
+    assert (waits.end(), waits.said()) == (130, "\n")
 
 
 def test_cancel(segue: Segue, waiting: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
-from tests.cli.conftest import Background, Ended, Segue
+from tests.cli.conftest import Background, Ended, Segue, Start, wait_for
 
 ORDER = '{"id": "17", "lines": [{"sku": "tea", "quantity": 2}]}'
 
@@ -26,6 +28,26 @@ def test_wait_prints_the_result_alone(segue: Segue) -> None:
     assert segue("run", "FulfilOrder", "-m", "shop", "--input", ORDER, "--wait") == Ended(
         0, '{"order_id":"17","cents":200}\n', ""
     )
+
+
+def test_an_interrupted_wait(segue: Segue, start: Start, address: str) -> None:
+    """Ctrl-C ends the waiting with exit code 130, not the run, and says so."""
+    workflow_id = some_id()
+    for command in (["run", "shop:Wait", "--id", workflow_id, "--wait"], ["result", workflow_id]):
+        waits = start(*command, "--debug", address=address)
+        wait_for(lambda: segue("query", workflow_id, "read").code == 0, "the run has begun")
+        time.sleep(1)  # it is not seen from outside that a command waits
+        assert waits.end(signal.SIGINT) == 130
+        assert waits.said() == f"{workflow_id} goes on running: segue result {workflow_id}\n"
+    assert json.loads(segue("status", workflow_id, "--json").out)["status"] == "running"
+
+
+def test_an_empty_id(segue: Segue) -> None:
+    """As from a variable of a script that is not set: it is no wish for another id."""
+    for given in ("", " "):
+        assert segue("run", "shop:Wait", "--id", given) == Ended(
+            2, "", f"Error: --id {given!r} is no id: leave it out to have one made\n"
+        )
 
 
 def test_the_id_is_printed_and_is_readable(segue: Segue) -> None:

@@ -135,6 +135,14 @@ def test_a_worker_that_cannot_start(segue: Segue, arguments: list[str], message:
     assert (ended.code, ended.err.splitlines()[-1]) == (2, f"Error: {message}")
 
 
+def test_settings_with_a_mistake(segue: Segue, project: Path) -> None:
+    """Settings that cannot be applied are refused before it says what it serves."""
+    (project / "segue.toml").write_text("[systems.paiments]\nmaximum_attempts = 3\n")
+    assert segue("worker", "shop") == Ended(
+        2, "", "Error: segue.toml:2: systems.paiments: unknown system 'paiments': did you mean 'payments'?\n"
+    )
+
+
 def test_a_module_with_a_mistake_in_it(segue: Segue, project: Path) -> None:
     """A module that cannot be imported shows the traceback of its author's code, and the error on one line."""
     (project / "broken.py").write_text("import shop\n\n\ndef begin() -> None:\n    shop.nothing()\n\n\nbegin()\n")

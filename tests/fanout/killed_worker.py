@@ -36,7 +36,8 @@ async def fire(brick: int, folder: str) -> str:
     """Note the run, and wait for leave where a brick is the last of its ten."""
     with (Path(folder) / f"brick-{brick}").open("a") as file:
         file.write(f"{idempotency_key()} {activity.info().attempt}\n")
-    while brick % 10 == 9 and not (Path(folder) / "go").exists():
+    leave = (Path(folder) / "go", Path(folder) / f"go-{brick}")
+    while brick % 10 == 9 and not any(path.exists() for path in leave):
         await asyncio.sleep(0.05)
     return f"brick {brick}"
 
@@ -44,8 +45,10 @@ async def fire(brick: int, folder: str) -> str:
 @workflow.defn
 class Kiln:
     @workflow.run
-    async def run(self, bricks: int, folder: str) -> list[str]:
-        return await fan_out(fire, range(bricks), folder, batch=10)
+    async def run(self, bricks: int, folder: str, concurrency: int, heartbeat_timeout: timedelta | None) -> list[str]:
+        return await fan_out(
+            fire, range(bricks), folder, batch=10, concurrency=concurrency, heartbeat_timeout=heartbeat_timeout
+        )
 
 
 async def _main(target: str, queue: str) -> None:

@@ -122,6 +122,28 @@ async def large_page(page: str) -> int:
     return len(page)
 
 
+@press.activity
+async def frame(page: Page, border: str, width: float = 1.5, since: datetime = datetime(2026, 1, 1)) -> str:
+    return f"page {page.number} of {page.printed}, {border}, {width}, {since}"
+
+
+@press.activity
+async def stamp(page: Page, marks: list[str], test: str) -> tuple[int, list[str]]:
+    """Every page fails once."""
+    if note(test, page.number) == 1:
+        raise ValueError("paper jam")
+    return page.number, marks
+
+
+class Unknown:
+    """What no converter knows."""
+
+
+@press.activity
+async def bind(page: Page | int, by: Any = Unknown()) -> str:  # noqa: B008 - only that it cannot be sent matters
+    return f"{page} by {type(by).__name__}"
+
+
 @narrow.activity
 async def narrow_step(page: int, test: str) -> int:
     noted = seen[test]
@@ -271,16 +293,38 @@ class Versioned:
 
 
 @workflow.defn
+class Altered:
+    """Alters its items, and what goes with them, as soon as it has called fan_out."""
+
+    @workflow.run
+    async def run(self, test: str, batch: int | None) -> list[tuple[int, list[str]]]:
+        pages, marks = [Page(number) for number in range(6)], ["draft"]
+        spreading = asyncio.create_task(fan_out(stamp, pages, marks, test, batch=batch, concurrency=2))
+        await asyncio.sleep(0)
+        for page in pages:
+            page.number += 100
+        pages.clear()
+        marks.append("final")
+        return await spreading
+
+
+@workflow.defn
+class Defaults:
+    """Leaves arguments out that have defaults."""
+
+    @workflow.run
+    async def run(self, batch: int | None, wide: int) -> tuple[list[str], list[str]]:
+        framed = await fan_out(frame, [Page(1), Page(2)] * wide, "thin", batch=batch)
+        return sorted(set(framed)), await fan_out(bind, [3, 4], batch=batch)
+
+
+@workflow.defn
 class Undeclared:
     """Fans out over an activity without a timeout."""
 
     @workflow.run
     async def run(self, pages: int, batch: int | None) -> list[str]:
         return await fan_out(undeclared, range(pages), batch=batch)
-
-
-class Unknown:
-    """What no converter knows."""
 
 
 @workflow.defn
@@ -314,6 +358,7 @@ class Refused:
             (double, ObjectRef(url="pages.jsonl", size_bytes=1), (), {}),
             (double, [1], (), {"batch": 1, "results_to": "../elsewhere"}),
             (double, range(1001), (), {"batch": 1, "results_to": "results"}),
+            (bind, [1, Page(1)], (), {}),
         ]
         told: list[str] = []
         for fn, items, args, options in calls:
@@ -324,5 +369,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared]
-ACTIVITIES: list[Callable[..., Any]] = [large_page, *PRESSES.values()]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp, *PRESSES.values()]

@@ -21,6 +21,8 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from tests.fanout.pages import (
     ACTIVITIES,
     WORKFLOWS,
+    Altered,
+    Defaults,
     Edition,
     Ended,
     Print,
@@ -184,6 +186,44 @@ async def test_a_rate_takes_no_batches(client: Client, test: str) -> None:
     assert str(failed.value.cause) == (
         "InvalidFanOut: The system of activity 'metered_step' takes 100 steps a second, which the server keeps by "
         "counting activities: leave batch= out, so that each item is one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("batch", "here", "again"),
+    [(None, 1000, "by the server"), (2, 1000, "here"), (2, 1000, "in children"), (2, 1, "here"), (2, 1, "in children")],
+)
+async def test_items_are_kept_as_they_were(
+    client: Client, test: str, monkeypatch: pytest.MonkeyPatch, batch: int | None, here: int, again: str
+) -> None:
+    """What the workflow makes of its items after the call changes none, however late, and how often, it is sent."""
+    module = sys.modules[fan_out.__module__]
+    monkeypatch.setattr(module, "_HERE", here)
+    if here == 1 and again == "here":
+        monkeypatch.setattr(shard, "_CARRIED_BYTES", 20)  # children leave to the calling run what they do not end
+    elif again == "in children":
+        monkeypatch.setattr(module, "_EVENTS_HERE", 0)
+    async with worker(client, test):
+        handle = await client.start_workflow(Altered.run, args=[test, batch], id=test, task_queue=test)
+        ended = await handle.result()
+
+    assert ended == [(number, ["draft"]) for number in range(6)]
+    assert ((await started(handle))["segue.FanOut"] > 1) == (here == 1 and again == "here")
+    assert seen[test].runs == dict.fromkeys(range(6), 2)
+    assert [len(seen[test].keys[number]) for number in range(6)] == [1] * 6
+
+
+@pytest.mark.parametrize(("batch", "wide"), [(None, 1), (None, 60), (2, 1)])
+async def test_arguments_with_defaults_may_be_left_out(
+    client: Client, test: str, short: None, batch: int | None, wide: int
+) -> None:
+    """Items and arguments arrive as what they are, and what is left out as its default, however items travel."""
+    async with worker(client, test):
+        ended = await client.execute_workflow(Defaults.run, args=[batch, wide], id=test, task_queue=test)
+
+    assert ended == (
+        [f"page {number} of 2026-01-02 03:04:05, thin, 1.5, 2026-01-01 00:00:00" for number in (1, 2)],
+        ["3 by Unknown", "4 by Unknown"],
     )
 
 
@@ -380,6 +420,9 @@ async def test_what_cannot_run_is_refused_before_anything_starts(client: Client,
         "with '..'",
         "fan_out of 'double': the 1,001 items fall into 1,001 batches, and at most 1,000 write their results: make "
         "batch larger",
+        "fan_out of 'bind': argument 2 'by' is left out, and its default cannot be sent: the value is a "
+        "tests.fanout.pages.Unknown, which has no JSON form. Temporal goes by type hints only when all parameters are "
+        "given: give it, or give batch=",
     ]
     assert await started(handle) == {}
 

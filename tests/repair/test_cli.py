@@ -21,6 +21,11 @@ Segue = Callable[..., Coroutine[Any, Any, Ended]]
 @pytest.fixture
 def segue(client: Client) -> Segue:
     """Runs one command in a process of its own, beside the worker of this one."""
+    return segue_on(client)
+
+
+def segue_on(client: Client) -> Segue:
+    """Return what runs one command against the server of a client."""
 
     async def run(*arguments: str) -> Ended:
         process = await asyncio.create_subprocess_exec(
@@ -160,7 +165,8 @@ async def test_without_a_worker(client: Client, segue: Segue) -> None:
         (("a", "b", "--retry", "--skip"), "Give one of --retry, --retry-with, --result, --skip and --fail"),
         (("a", "--retry"), "Give ID and STEP, or --query"),
         (("a", "b", "--retry", "--query", "x"), "Give ID and STEP, or --query, not both"),
-        (("a", "b", "--retry", "--system", "x"), "--system and --step choose among the steps of --query"),
+        (("a", "b", "--retry", "--system", "x"), "--system, --step and --scan are for the steps of --query"),
+        (("a", "b", "--retry", "--scan"), "--system, --step and --scan are for the steps of --query"),
         (("a", "b", "--result", "{no"), "Error: --result is not JSON: key must be a string at line 1 column 2\n"),
         (("a", "b", "--retry-with", "[1,"), "Error: --retry-with is not JSON: EOF while parsing a value at line 1 "),
         (

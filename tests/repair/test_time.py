@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
+from tests.cli.conftest import Ended
 from tests.effects import till
 from tests.effects.test_effects import worker as till_worker
 from tests.repair.bank import Paid, Pay, closed, ledger
+from tests.repair.test_cli import segue_on
 from tests.repair.test_repair import payment, until_parked, worker
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
-from segue.client.repairs import repair
+from segue.client.repairs import parked, repair
 from segue.workflows.waiting import ATTRIBUTE
 
 
@@ -53,6 +57,33 @@ async def test_a_step_is_parked_for_a_month(skipping: WorkflowEnvironment) -> No
     described = (await handle.describe()).typed_search_attributes
     assert described.get(ATTRIBUTE) is None
     assert len(ledger[paying.order]) == 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_parked_before_the_attribute_is_found_by_a_scan(skipping: WorkflowEnvironment) -> None:
+    """Of a run whose worker did not know of the attribute when it parked, a repair by query knows by `--scan` alone."""
+    unknowing = SeguePlugin(settings=Settings())
+    target = skipping.client.service_client.config.target_host
+    # For whose workflows time does not skip.
+    client = await Client.connect(target, plugins=[SeguePlugin(settings=Settings())])
+    blind = await Client.connect(target, plugins=[unknowing])
+    # As on a namespace that got its attribute later: this worker is told of another that lacks it.
+    unknowing._waiting.namespaces["elsewhere"] = False  # pyright: ignore[reportPrivateUsage]
+    queue, paying = str(uuid.uuid4()), payment()
+    segue = segue_on(client)
+    asked = ("repair", "--query", f"WorkflowId = '{queue}'", "--retry")
+    async with worker(blind, queue):
+        handle = await client.start_workflow(Pay.run, paying, id=queue, task_queue=queue)
+        await until_parked(handle)
+    async with worker(client, queue):
+        closed.discard(paying.account)
+        while not await parked(client, f"WorkflowId = '{queue}'", scan=True):
+            await asyncio.sleep(0.05)
+        assert await segue(*asked) == Ended(0, "", "Nothing that is parked matches\n")
+        assert await segue(*asked, "--scan") == Ended(
+            0, f"transfer_money-1 of {queue} is tried again\n1 repaired, 0 refused\n", ""
+        )
+        assert await handle.result() == Paid(order=paying.order, cents=5)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -42,6 +42,7 @@ _PASSED_THROUGH: Final = (
     "segue.workflows.flow_control",
     "segue.workflows.graph",
     "segue.workflows.history_room",
+    "segue.workflows.ids",
     "segue.workflows.interceptor",
     "segue.workflows.interruption",
     "segue.workflows.options",
@@ -177,6 +178,7 @@ class _Flags:
 
     def __init__(self) -> None:
         self._known: set[int] = set()
+        self._lacked: set[int] = set()
         self._used: list[int] = []
         self._replaying = False
 
@@ -187,9 +189,13 @@ class _Flags:
 
     def raised(self, flag: int) -> bool:
         """Return whether the history has the flag; a run that is not replaying gets it by asking."""
-        if flag not in self._known and not self._replaying:
-            self._known.add(flag)
-            self._used.append(flag)
+        if flag not in self._known:
+            if self._replaying:
+                # It is asked again when the run goes on, and a flag from then on would hold for all of the next replay.
+                self._lacked.add(flag)
+            elif flag not in self._lacked:
+                self._known.add(flag)
+                self._used.append(flag)
         return flag in self._known
 
     def after(self, completion: WorkflowActivationCompletion) -> None:

@@ -33,6 +33,11 @@ class HeldError(Exception):
         self.owner = owner
 
 
+def path_of(path: Path) -> Path:
+    """Return the lock of the data in a file."""
+    return path.with_name(f"{path.name}.lock")
+
+
 @contextlib.contextmanager
 def held(path: Path) -> Generator[IO[str]]:
     """Hold the data in a file for this process; yield the lock, for the server to inherit.
@@ -45,7 +50,7 @@ def held(path: Path) -> Generator[IO[str]]:
     # Imported here, because Windows has none, and workers run there.
     import fcntl
 
-    with path.with_name(f"{path.name}.lock").open("a+") as lock:
+    with path_of(path).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -122,6 +122,9 @@ async def dev_server(
     async with contextlib.AsyncExitStack() as stack:
         lock = None
         if file is not None:
+            if not _lock.path_of(file).exists():
+                # Nobody has used these data. If the start is refused for a port, nothing of it is left behind.
+                _ports(port, ui_port)
             _make_folder(file.parent)
             try:
                 lock = stack.enter_context(_lock.held(file))

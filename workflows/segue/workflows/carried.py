@@ -29,6 +29,7 @@ from segue.workflows.fanout.options import batch_of
 from segue.workflows.features import Feature, has
 from segue.workflows.flow_control import FlowControl, Ticket
 from segue.workflows.history_room import Command, Meter
+from segue.workflows.ids import Identity
 from segue.workflows.options import Catalogue
 from segue.workflows.prepared import ActivityInput, PreparedCall, Preparer, asked_of, header_of
 from segue.workflows.repair.recovery import Again, FailedStep, Recovery, Settled
@@ -106,25 +107,25 @@ class Carrier:
 
     def start(self, command: Command, input: ActivityInput) -> workflow.ActivityHandle[Any]:
         """Start a step, or have it wait for its turn. A call that is wrong is refused when it would be sent."""
-        given = self._prepared.identify(input)
+        identity = self._prepared.identify(input)
         try:
-            handle = self._started(command, input, given)
+            handle = self._started(command, input, identity)
         except BaseException:
-            self._prepared.forget(input, given)
+            self._prepared.forget(input, identity)
             raise
         id = input.activity_id if command == "activity" else None
         self._steps.started(handle, command, input.activity, input.summary, id)
         return handle
 
-    def _started(self, command: Command, input: ActivityInput, given: str | None) -> workflow.ActivityHandle[Any]:
+    def _started(self, command: Command, input: ActivityInput, identity: Identity) -> workflow.ActivityHandle[Any]:
         flow = self.flow()
         if flow is None:
-            return self._schedule(input, self._prepared.prepare(input, given), self._control.meter)
+            return self._schedule(input, self._prepared.prepare(input, identity), self._control.meter)
         call, activity = None, None
         ticket = self._ticket(flow, command, input)
         if flow.enter(ticket):
-            call, activity = self._send(flow, ticket, input, given)
-        carrying = self._carry(flow, ticket, input, given, call, activity)
+            call, activity = self._send(flow, ticket, input, identity)
+        carrying = self._carry(flow, ticket, input, identity, call, activity)
         self._count += 1
         return CarriedStep(carrying, f"step: {input.activity}", activity, self._count)
 
@@ -133,7 +134,7 @@ class Carrier:
         flow: FlowControl,
         ticket: Ticket,
         input: ActivityInput,
-        given: str | None,
+        identity: Identity,
         call: PreparedCall | None,
         activity: workflow.ActivityHandle[Any] | None,
     ) -> Any:
@@ -142,7 +143,7 @@ class Carrier:
         handle.begun = True
         if call is None or activity is None:
             await flow.turn(ticket)
-            call, activity = self._send(flow, ticket, input, given)
+            call, activity = self._send(flow, ticket, input, identity)
             self._steps.summarized(handle, input.summary)
         recovery: Recovery | None = None
         while True:
@@ -164,11 +165,11 @@ class Carrier:
                 activity = self._send_prepared(flow, ticket, input, call)
 
     def _send(
-        self, flow: FlowControl, ticket: Ticket, input: ActivityInput, given: str | None
+        self, flow: FlowControl, ticket: Ticket, input: ActivityInput, identity: Identity
     ) -> tuple[PreparedCall, workflow.ActivityHandle[Any]]:
         """Complete and schedule a step that has its turn."""
         with leaving(flow, ticket):
-            call = self._prepared.prepare(input, given)
+            call = self._prepared.prepare(input, identity)
         return call, self._send_prepared(flow, ticket, input, call)
 
     def _ticket(self, flow: FlowControl, command: Command, input: ActivityInput) -> Ticket:

@@ -43,6 +43,15 @@ class Feature(enum.IntEnum):
     MEASURED_STEPS = 0x5E61E005
     """Its steps start as far as its history has room for their results."""
 
+    DISTINCT_IDS = 0x5E61E011
+    """No two of its steps have the same key, whoever gave them their ids, and a graph's have ids of their own."""
+
+    WHOLE_TEARDOWNS = 0x5E61E012
+    """Its graphs tear down all that came up, also of a setup that ended with the cancellation, or failed halfway."""
+
+    WEIGHED_FAN_OUTS = 0x5E61E031
+    """Its fan-outs send their arguments whole and as they were, and weigh what is sent and what comes back."""
+
     @property
     def patch(self) -> str:
         """Id of the patch that stands for it under another runner."""
@@ -55,11 +64,18 @@ _PATCHES: Final = {
     Feature.INDEXED_WAITS: "segue.indexed-waits",
     Feature.PARKED_STEPS: "segue.parked-steps",
     Feature.MEASURED_STEPS: "segue.measured-steps",
+    Feature.DISTINCT_IDS: "segue.distinct-ids",
+    Feature.WHOLE_TEARDOWNS: "segue.whole-teardowns",
+    Feature.WEIGHED_FAN_OUTS: "segue.weighed-fan-outs",
 }
 
 
 def has(feature: Feature) -> bool:
-    """Return whether this run has a feature. A run that is not replaying gets it by asking; ask at one place only."""
+    """Return whether this run has a feature. A run that is not replaying gets it by asking.
+
+    The first answer holds for the rest of the run. So it may be asked where the feature first makes a difference, and a
+    run in which that happened before there was the feature goes on without it.
+    """
     external = cast("Mapping[str, Callable[[int], bool]]", workflow.extern_functions())  # pyright: ignore[reportUnknownMemberType]
     flag = external.get(FLAG_FUNCTION)
     if flag is not None and flag(feature):

@@ -18,7 +18,7 @@ from temporalio import workflow
 from segue.activities.errors import leaves
 from segue.workflows.options import UndeclaredActivity
 
-__all__ = ["ENDS", "begin", "is_evicted", "is_of_the_worker", "settle", "shielded"]
+__all__ = ["ENDS", "arrivals", "begin", "is_evicted", "is_of_the_worker", "settle", "shielded"]
 
 R = TypeVar("R")
 
@@ -80,11 +80,15 @@ async def shielded(work: Coroutine[Any, Any, R]) -> R:
     return result
 
 
-async def settle(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, and return when each has ended: cancelled, or with a result that came before the cancellation."""
-    # A task that is cancelled in the turn in which its step's result arrives would lose it.
+async def arrivals() -> None:
+    """Return when each result that has arrived is with the task that awaits it, which a cancellation would lose it."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
+
+
+async def settle(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when each has ended: cancelled, or with a result that came before the cancellation."""
+    await arrivals()
     left = [task for task in tasks if not task.done()]
     for task in left:
         task.cancel()

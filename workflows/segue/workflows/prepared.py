@@ -7,7 +7,6 @@ summary. So all may be filled in by what this deployment says, but for the id, w
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Collection
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from segue.workflows.arguments import check_arguments
 from segue.workflows.compensating import is_compensating
 from segue.workflows.fanout.options import batch_of, fill_batch
 from segue.workflows.features import Feature, has
+from segue.workflows.ids import Identity, ids_of_this_run
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.repair.recovery import at_most_once
 from segue.workflows.repair.rule import Rule, rule
@@ -76,11 +76,9 @@ class Preparer:
         self._catalogue = catalogue
         self._open_ids = open_ids
         self._named: bool | None = None
-        self._counts: Counter[str] = Counter()
-        self._given: Counter[str] = Counter()
 
-    def identify(self, input: ActivityInput) -> str | None:
-        """Give a call its id, in the order of the calls, and return the id that it came with.
+    def identify(self, input: ActivityInput) -> Identity:
+        """Give a call its id, in the order of the calls, and return it.
 
         Raises:
             Terminal: An activity with that id is still running.
@@ -92,22 +90,20 @@ class Preparer:
                 "Temporal tells the activities of a run apart by their ids: give another, or none",
                 type="DuplicateActivityId",
             )
-        input.activity_id = self._activity_id(name, given)
-        return given
+        identity = self._identity(name, given)
+        input.activity_id = identity.id
+        return identity
 
-    def forget(self, input: ActivityInput, given: str | None) -> None:
+    def forget(self, input: ActivityInput, identity: Identity) -> None:
         """Take the id back of a call that was refused at once, before any other was made."""
-        if given is not None:
-            self._given -= Counter([given])
-        elif self._named:
-            self._counts[input.activity] -= 1
+        ids_of_this_run().take_back(input.activity, identity)
 
-    def prepare(self, input: ActivityInput, given: str | None) -> PreparedCall:
+    def prepare(self, input: ActivityInput, identity: Identity) -> PreparedCall:
         """Complete a call from its system's policy, or refuse it.
 
         Args:
             input: The call, which has been given its id.
-            given: The id that it came with.
+            identity: What it was given.
 
         Raises:
             UndeclaredActivity: It has no timeout, and no system that would give it one.
@@ -131,7 +127,7 @@ class Preparer:
             check_arguments(callee, names, input.args, input.arg_types or types_of(name))
         if input.summary is None:
             input.summary = summarize(input.args)
-        step = self._step(given)
+        step = self._step(identity)
         if step is not None:
             input.headers = {**input.headers, STEP_HEADER: header_of(step)}
         called = PreparedCall(
@@ -174,35 +170,27 @@ class Preparer:
             )
         input.retry_policy = at_most_once(input.retry_policy)
 
-    def _activity_id(self, name: str, given: str | None) -> str | None:
-        """Return a deterministic id, `name-n` for the nth call of an activity type, for a run that began with those.
+    def _identity(self, name: str, given: str | None) -> Identity:
+        """Return what an activity is known by, deterministically, for a run that began with such ids.
 
         Temporal compares activity ids in replay, and without the plugin they are plain numbers. A run that was begun
         without it must keep its numbers.
         """
         if given is not None:
-            self._given[given] += 1
-            return given
+            return ids_of_this_run().given(given)
         if self._named is None:
             self._named = has(Feature.NAMED_STEPS)
-        if not self._named:
-            return None
-        while True:
-            self._counts[name] += 1
-            candidate = f"{name}-{self._counts[name]}"
-            if candidate not in self._given:
-                return candidate
+        return ids_of_this_run().made(name) if self._named else Identity(None)
 
-    def _step(self, given: str | None) -> Step | None:
+    def _step(self, identity: Identity) -> Step | None:
         """Return what the ids of an activity do not say of its step; None where they say all."""
         info = workflow.info()
         reset = info.original_execution_run_id != info.run_id
-        # Temporal lets a run give an id again once its activity has closed, and each is a step with effects of its own.
-        repetition = self._given[given] - 1 if given is not None else 0
         if (asked := asked_of.get()) is not None:
             return asked
+        # Each that has an id is a step with effects of its own.
         if (whose := acting_for.get()) is not None:
-            return whose.model_copy(update={"repetition": repetition})
-        if not reset and not repetition:
+            return whose.model_copy(update={"repetition": identity.before})
+        if not reset and not identity.before:
             return None
-        return Step(run_id=info.original_execution_run_id if reset else None, repetition=repetition)
+        return Step(run_id=info.original_execution_run_id if reset else None, repetition=identity.before)

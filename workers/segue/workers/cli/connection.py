@@ -108,6 +108,11 @@ class Connection:
                 which = workflow_id if run_id is None else f"{workflow_id} with run {run_id}"
                 where = f"namespace {self.namespace!r} on {self.target}"
                 return Failure(f"No workflow {which} in {where}", Exit.NOT_FOUND)
+        if error.status == Code.FAILED_PRECONDITION and "no poller seen" in message:
+            return Failure(
+                f"No answer from {workflow_id}, for no worker polls its task queue: does a worker serve this workflow?",
+                Exit.FAILED,
+            )
         if error.status in (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE):
             return Failure(f"The server refuses: {message}", Exit.USAGE)
         return Failure(f"The server answers {error.status.name.lower()}: {message}", Exit.FAILED)

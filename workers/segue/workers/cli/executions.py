@@ -63,7 +63,7 @@ class Execution:
 
 
 async def executions(client: Client, query: str) -> AsyncIterator[Execution]:
-    """Yield the runs that a list filter finds, the latest first.
+    """Yield the runs that a list filter finds, as the server lists them: the open ones, then the last to have closed.
 
     Raises:
         RPCError: The filter is wrong, or the server cannot be reached.
@@ -72,7 +72,35 @@ async def executions(client: Client, query: str) -> AsyncIterator[Execution]:
 
     async for page in pages(client, query, _PAGE):
         for info in page:
-            yield execution(info)
+            found = execution(info)
+            held = found.status == "running" and await _is_held(client, info)
+            yield dataclasses.replace(found, status="paused") if held else found
+
+
+async def with_status(client: Client, status: str) -> str:
+    """Return a list filter that finds the runs with a status, and others: whose status it is, `executions` tells."""
+    from segue.client.waiting import has_attribute
+    from segue.workflows.waiting import ATTRIBUTE
+
+    wanted = f'ExecutionStatus = "{STATUSES[status]}"'
+    if status != "paused":
+        return wanted
+    # To the server a run that `segue pause` holds is a running one.
+    held = 'ExecutionStatus = "Running"'
+    if await has_attribute(client):
+        held += f' AND {ATTRIBUTE.name} = "paused"'
+    return f"{wanted} OR ({held})"
+
+
+async def _is_held(client: Client, info: WorkflowExecutionInfo) -> bool:
+    """Return whether `segue pause` holds a run as a whole, and not only the steps of systems."""
+    from segue.client.waiting import entries
+    from segue.workflows.waiting import MEMO
+
+    if MEMO["paused"] not in info.memo.fields:
+        return False
+    told = await entries(client, "paused", info.execution.workflow_id, info.memo.fields)
+    return any(entry.get("system") is None for entry in told or ())
 
 
 async def histories(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:

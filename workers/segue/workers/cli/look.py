@@ -11,7 +11,7 @@ import click
 
 from segue.workers.cli import options, output
 from segue.workers.cli.connection import Connection
-from segue.workers.cli.executions import STATUSES, executions
+from segue.workers.cli.executions import STATUSES, executions, with_status
 from segue.workers.cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ _COLOURS: Final = {
     "terminated": "red",
     "cancelled": "yellow",
 }
+
+_FORMS: Final = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".md": "mermaid", ".txt": "mermaid"}
+"""What is drawn into a file, by how its name ends."""
 
 
 @click.command("status", short_help="Each step of a run: state, attempts, times, what it waits for")
@@ -60,31 +63,45 @@ async def status_command(
     return Exit.OK
 
 
+class _StatusType(click.Choice[str]):
+    """A status that a run may have."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See base class."""
+        if value == "parked":
+            self.fail("a run with a parked step is running: `segue parked` lists the steps that are parked", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command("list", short_help="Runs, the latest first")
 @click.option("--query", metavar="QUERY", default="", help="A list filter of Temporal, such as "
               "'WorkflowType = \"FulfilOrder\" AND StartTime > \"2026-11-01\"'.")  # fmt: skip
-@click.option("--status", type=click.Choice(list(STATUSES)), metavar="STATUS",
+@click.option("--status", type=_StatusType(list(STATUSES)), metavar="STATUS",
               help=f"Only runs with this status: {', '.join(STATUSES)}.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @options.connected
 @options.machine_readable
 @options.command
 async def list_command(*, query: str, status: str | None, limit: int, connection: Connection, as_json: bool) -> int:
-    """List runs, the latest first.
+    """List runs, the latest first. Of more than --limit it shows those that are open, then the last to have closed.
 
-    A run shows up within a second of its start, or of a change of its status.
+    A run shows up within a second of its start, or of a change of its status. Times are in UTC.
     """
-    wanted = f'ExecutionStatus = "{STATUSES[status]}"' if status is not None else ""
-    both = f"({query}) AND {wanted}" if query and wanted else query or wanted
     client = await connection.client()
+    wanted = await with_status(client, status) if status is not None else ""
+    both = f"({query}) AND ({wanted})" if query and wanted else query or wanted
     found: list[Execution] = []
     more = False
     with connection.explained():
         async for one in executions(client, both):
+            if status is not None and one.status != status:
+                continue
             if len(found) == limit:
                 more = True
                 break
             found.append(one)
+    # The server lists them by when they closed, and can be asked for no other order.
+    found.sort(key=lambda one: one.start_time, reverse=True)
     if as_json:
         output.print_json(found)
         return Exit.OK
@@ -137,6 +154,23 @@ def written(path: Path, text: str) -> None:
         raise Failure(f"{path} cannot be written: {error.strerror}", Exit.FAILED) from error
 
 
+def _form(path: Path | None) -> str:
+    """Return what a file's name says is to be drawn in it."""
+    form = _FORMS.get(path.suffix.lower()) if path is not None else "mermaid"
+    if form is None:
+        raise Failure(
+            f"{path} ends in no form that can be drawn: name it {', '.join(_FORMS)}, or give --format mermaid or svg",
+            Exit.USAGE,
+        )
+    return form
+
+
+def _require_folder(path: Path) -> None:
+    """Do nothing if there is a folder for a file: one that is made for a mistyped path is found by nobody."""
+    if not path.parent.is_dir():
+        raise Failure(f"{path} cannot be written: there is no folder {path.parent}", Exit.USAGE)
+
+
 def _listed(found: list[Execution]) -> list[str]:
     from segue.client.wording import duration, one_line
 
@@ -152,7 +186,7 @@ def _listed(found: list[Execution]) -> list[str]:
         for one in found
     ]
     return output.table(
-        ("ID", "TYPE", "STATUS", "STARTED", "TOOK"),
+        ("ID", "TYPE", "STATUS", "STARTED (UTC)", "TOOK"),
         rows,
         limit=output.terminal_size()[0] if sys.stdout.isatty() else None,
         paint=lambda column, text, cell: click.style(cell, fg=_COLOURS.get(text)) if column == 2 else cell,
@@ -160,20 +194,22 @@ def _listed(found: list[Execution]) -> list[str]:
 
 
 def _when(start: datetime, now: datetime) -> str:
-    local = start.astimezone()
-    return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+    return start.strftime("%H:%M:%S" if start.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 @click.command("graph", short_help="Draw a run, or what a workflow declares, as Mermaid or SVG")
 @click.argument("name", metavar="ID|WORKFLOW")
 @click.option("--run-id", metavar="RUN", help="One run of the workflow; by default the latest.")
-@click.option("--declared", "only", flag_value="declared", help="Only what its graphs declare.")
-@click.option("--observed", "only", flag_value="observed", help="Only what was observed, without its graphs.")
+@click.option("--declared", is_flag=True, help="Only what its graphs declare.")
+@click.option("--observed", is_flag=True, help="Only what was observed, without its graphs.")
 @click.option("--before", is_flag=True, help="Draw the graph of WORKFLOW before it runs, from its code and --input.")
 @options.with_input
 @options.of_modules
 @click.option(
-    "--format", "form", type=click.Choice(["mermaid", "svg"]), help="By default what FILE ends in, else mermaid."
+    "--format",
+    "form",
+    type=click.Choice(["mermaid", "svg"]),
+    help="By default what FILE ends in: .svg, .mmd, .mermaid, .md or .txt; without FILE mermaid.",
 )
 @click.option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Where to write it; by default standard output.")  # fmt: skip
@@ -184,7 +220,8 @@ async def graph_command(
     *,
     name: str,
     run_id: str | None,
-    only: str | None,
+    declared: bool,
+    observed: bool,
     before: bool,
     inputs: tuple[str, ...],
     modules: tuple[str, ...],
@@ -205,7 +242,12 @@ async def graph_command(
     """
     from segue.workers.cli import drawings
 
-    form = form or ("svg" if path is not None and path.suffix == ".svg" else "mermaid")
+    if declared and observed:
+        raise Failure("Give one of --declared and --observed: without either, both are drawn", Exit.USAGE)
+    only = "declared" if declared else "observed" if observed else None
+    form = form or _form(path)
+    if path is not None:
+        _require_folder(path)
     if before:
         if run_id is not None or only is not None:
             raise Failure("--before draws a workflow that has no run: leave out --run-id, --declared and --observed",

@@ -108,10 +108,10 @@ def _system(connection: Connection, name: str, modules: tuple[str, ...]) -> Syst
     """
     from segue.activities.system import systems
     from segue.client.pauses import UnknownSystem, declared
-    from segue.workers.cli.worker import load
+    from segue.workers.cli.worker import load_known
 
     if connection.project.modules_or(modules):
-        load(connection.project, modules, None)
+        load_known(connection.project, modules)
     try:
         return declared(name)
     except UnknownSystem as error:

@@ -107,6 +107,8 @@ def _action(function: F) -> F:
 )
 @click.option("--system", metavar="NAME", help="With --query: only the steps of this system.")
 @click.option("--step", "named", metavar="NAME", help="With --query: only the steps of this activity, or with this id.")
+@click.option("--scan", is_flag=True, help="With --query: read through all open runs, in place of the search "
+              "attribute: it finds the runs too whose steps parked before the namespace had it.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only check, and tell what would be done.")
 @click.option(
     "--timeout",
@@ -132,6 +134,7 @@ async def repair_command(
     query: str | None,
     system: str | None,
     named: str | None,
+    scan: bool,
     dry_run: bool,
     timeout: timedelta,
     connection: Connection,
@@ -153,8 +156,8 @@ async def repair_command(
     if isinstance(value, str):
         read = json.loads(values.read_inputs([value], f"--{action.replace('_', '-')}")[0])
         values_of["input" if action == "retry_with" else "result"] = read
-    if query is None and (system is not None or named is not None):
-        raise click.UsageError("--system and --step choose among the steps of --query")
+    if query is None and (system is not None or named is not None or scan):
+        raise click.UsageError("--system, --step and --scan are for the steps of --query")
     client = await connection.client()
     author = by or client.identity.rpartition("@")[0] or None
     if query is not None:
@@ -163,7 +166,7 @@ async def repair_command(
         with connection.explained():
             return await _many(
                 client, query, system, named, action, values_of,
-                reason=reason, by=author, dry_run=dry_run, timeout=timeout, as_json=as_json,
+                reason=reason, by=author, scan=scan, dry_run=dry_run, timeout=timeout, as_json=as_json,
             )  # fmt: skip
     if workflow_id is None or step is None:
         raise click.UsageError("Give ID and STEP, or --query")
@@ -227,13 +230,14 @@ async def _many(
     *,
     reason: str | None,
     by: str | None,
+    scan: bool,
     dry_run: bool,
     timeout: timedelta,
     as_json: bool,
 ) -> int:
     from segue.client.repairs import parked, repair_all
 
-    found = await parked(client, query, system=system, step=named)
+    found = await parked(client, query, system=system, step=named, scan=scan)
 
     def told(attempt: Attempt) -> None:
         one = attempt.parked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Sequence
@@ -66,6 +67,8 @@ async def run_command(
 
     texts = values.read_inputs(inputs)
     name, arguments, queue = _resolved(connection, workflow, modules, task_queue, texts)
+    if workflow_id is not None and not workflow_id.strip():
+        raise Failure(f"--id {workflow_id!r} is no id: leave it out to have one made", Exit.USAGE)
     workflow_id = workflow_id or f"{_readable(name)}-{''.join(secrets.choice(_ALPHABET) for _ in range(6))}"
     client = await connection.client()
     try:
@@ -174,10 +177,13 @@ async def _print_result(
     from temporalio.client import WorkflowFailureError
 
     from segue.client.inspect import run
+    from segue.workers.cli.watch import left_running
 
     with connection.explained(handle.id, handle.run_id):
         try:
             result: Any = await handle.result()
+        except asyncio.CancelledError:
+            return left_running(handle.id, f"segue result {handle.id}")
         except WorkflowFailureError:
             found = await run(handle, query_timeout=None)
             if not as_json:

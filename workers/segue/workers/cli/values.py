@@ -19,6 +19,8 @@ from typing import Any, Final, Literal
 from segue.workers.cli.exits import Exit, Failure
 
 _SHOWN_PROBLEMS: Final = 10
+# How the names begin of the handlers that Temporal's SDK and Segue add to every run.
+_ADDED: Final = ("__", "segue_")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,9 @@ def run_method(cls: type) -> Callable[..., Any]:
 
 
 def handler(cls: type, kind: Literal["signals", "queries", "updates"], name: str) -> Callable[..., Any] | None:
-    """Return a handler of a workflow class by its registered name; None if it has a dynamic one for all names.
+    """Return a handler of a workflow class by its registered name; None if its class does not say whether it has it.
+
+    That is so if it has a dynamic one for all names, and of the handlers that Segue adds to every run.
 
     Raises:
         Failure: It has no handler of that name.
@@ -68,11 +72,12 @@ def handler(cls: type, kind: Literal["signals", "queries", "updates"], name: str
     if name in handlers:
         found: Callable[..., Any] = handlers[name].fn
         return found
-    if None in handlers:
+    if None in handlers or name.startswith(_ADDED):
         return None
-    known = ", ".join(sorted(known for known in handlers if known is not None)) or "none"
+    known = ", ".join(sorted(known for known in handlers if known is not None))
     singular = {"signals": "signal", "queries": "query", "updates": "update"}[kind]
-    raise Failure(f"{definition.name} has no {singular} {name!r}: its {kind} are {known}", Exit.USAGE)
+    those = f"its {kind} are {known}" if known else "it has none"
+    raise Failure(f"{definition.name} has no {singular} {name!r}: {those}", Exit.USAGE)
 
 
 def read_inputs(given: Sequence[str], option: str = "--input") -> list[bytes]:

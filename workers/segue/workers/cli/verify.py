@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from segue.workers.cli import options, output
 from segue.workers.cli.connection import Connection
 from segue.workers.cli.executions import histories as stored
 from segue.workers.cli.exits import Exit, Failure
-from segue.workers.cli.worker import load
+from segue.workers.cli.worker import load_known
 
 
 @click.command("replay", short_help="Would runs under way survive today's code?")
@@ -38,8 +37,7 @@ async def replay_command(
 
     if (histories is None) == (query is None):
         raise Failure("Give one of --histories DIR and --query QUERY", Exit.USAGE)
-    around = connection.project
-    found, _ = load(dataclasses.replace(around, modules=around.modules_or(())), modules, None)
+    found = load_known(connection.project, modules)
     # What goes wrong is reported below; the SDK would log it first, with its own frames.
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)
     try:

@@ -56,12 +56,17 @@ async def watch(handle: WorkflowHandle[Any, Any], connection: Connection, *, as_
                 view.show(run)
     except asyncio.CancelledError:
         view.leave()
-        click.echo(f"{handle.id} goes on running: segue status {handle.id} --watch", err=True)
-        # Ctrl-C, for nothing else cancels a command. All is said, so it ends here and not as an interruption.
-        return Exit.INTERRUPTED
+        return left_running(handle.id, f"segue status {handle.id} --watch")
     finally:
         view.leave()
     return Exit.FAILED
+
+
+def left_running(workflow_id: str, command: str) -> int:
+    """Say that a run goes on which is waited for no longer, and by which command it is waited for again."""
+    click.echo(f"{workflow_id} goes on running: {command}", err=True)
+    # Ctrl-C, for nothing else cancels a command. All is said, so it ends here and not as an interruption.
+    return Exit.INTERRUPTED
 
 
 def _continues(run: Run, handle: WorkflowHandle[Any, Any]) -> bool:

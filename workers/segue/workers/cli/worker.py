@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -22,7 +23,7 @@ from segue.workers.discover import Discovered, DiscoveryError
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from segue.activities.settings import Effective
+    from segue.activities.settings import Effective, Settings
 
 logger = logging.getLogger("segue.workers")
 
@@ -60,11 +61,14 @@ async def worker_command(
         _end_with_standard_input()
     found, queue = load(connection.project, modules, task_queue)
     client = await _connected(connection)
-    _announce(client, connection, found, queue, only, attached=attached)
     from segue.activities.settings import SettingsError
+    from segue.activities.system import systems
     from segue.workers.run import run
 
     try:
+        # Before it says what it serves.
+        _settings(client).check(systems().values())
+        _announce(client, connection, found, queue, only, attached=attached)
         await run(
             client, task_queue=queue, workflows=found.workflows, activities=found.activities, only=only, grace=grace
         )
@@ -98,6 +102,15 @@ def load(around: project.Project, given: Sequence[str], task_queue: str | None) 
     return found, around.task_queue_or(task_queue, modules) or found.task_queue
 
 
+def load_known(around: project.Project, given: Sequence[str]) -> Discovered:
+    """Return what the modules offer that are given, else those of the running `segue dev`, else the project's.
+
+    Raises:
+        Failure: There are none, or they cannot be loaded.
+    """
+    return load(dataclasses.replace(around, modules=around.modules_or(())), given, None)[0]
+
+
 async def _connected(connection: Connection) -> Client:
     from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
@@ -113,15 +126,20 @@ async def _connected(connection: Connection) -> Client:
     return await connection.client(identity=f"{os.getpid()}@{socket.gethostname()}")
 
 
+def _settings(client: Client) -> Settings:
+    from segue.activities.settings import Settings
+    from segue.client import SeguePlugin
+
+    return next((p.settings for p in client.config()["plugins"] if isinstance(p, SeguePlugin)), Settings())
+
+
 def _announce(
     client: Client, connection: Connection, found: Discovered, queue: str, only: Sequence[str], *, attached: bool
 ) -> None:
-    from segue.activities.settings import Settings
     from segue.activities.system import activity_name, system_of
-    from segue.client import SeguePlugin
     from segue.workers.discover import workflow_name
 
-    settings = next((p.settings for p in client.config()["plugins"] if isinstance(p, SeguePlugin)), Settings())
+    settings = _settings(client)
     effective = {system.name: settings.resolve(system) for system in found.systems}
     shared: list[str] = []
     apart: dict[str, list[str]] = {}

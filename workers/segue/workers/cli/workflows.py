@@ -41,13 +41,26 @@ def class_named(project: Project, name: str, modules: Sequence[str], *, here: bo
     raise Failure(f"No workflow {name!r} in {', '.join(modules)}: {hint}", Exit.USAGE)
 
 
-def class_if_known(project: Project, name: str, modules: Sequence[str]) -> type | None:
-    """Return the workflow class of a registered name; None, with a note, if it is not to be had.
+def class_if_known(project: Project, name: str, given: Sequence[str]) -> type | None:
+    """Return the workflow class of a registered name; None if no module is known, and, with a note, if it is not there.
 
-    For those who act on a run at night, in a folder whose sources may be half-way through a change.
+    For those who act on a run at night, in a folder whose sources may be half-way through a change. Who names a module
+    wants it to be used.
+
+    Args:
+        project: The project, whose modules are looked in where none are given.
+        name: The name.
+        given: The modules that the command line names.
+
+    Raises:
+        Failure: A module that is given cannot be loaded, or none of them has such a workflow.
     """
+    if given:
+        return class_named(project, name, given, here=True)
+    if not (known := project.modules_or(())):
+        return None
     try:
-        return class_named(project, name, modules)
+        return class_named(project, name, known)
     except Failure as error:
         click.echo(f"Not validated here: {error}", err=True)
         return None

@@ -34,14 +34,23 @@ class Single:
         fn: The activity, or its name where only plain JSON is passed on.
         value_of: Returns an item.
         common: Further arguments.
+        summary_of: Returns what an item is called, where its value does not tell.
     """
 
-    def __init__(self, job: Job, fn: Any, value_of: Callable[[int], Any], common: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        fn: Any,
+        value_of: Callable[[int], Any],
+        common: Sequence[Any],
+        summary_of: Callable[[int], str | None] = lambda _: None,
+    ) -> None:
         self.at_once = job.at_once
         self._job = job
         self._fn = fn
         self._value_of = value_of
         self._common = common
+        self._summary_of = summary_of
         self._options = job.item_options()
 
     def start(self, chunk: Chunk, failed: int) -> asyncio.Future[Any]:
@@ -53,6 +62,7 @@ class Single:
                 self._fn,
                 args=[self._value_of(index), *self._common],
                 activity_id=f"{self._job.id}/{index}",
+                summary=self._summary_of(index),
                 **self._options,
             )
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, cast
 
 from temporalio.common import RetryPolicy
 
+from segue.activities import faithful
 from segue.activities.system import activity_name
 from segue.workflows.fanout.errors import InvalidFanOut
 from segue.workflows.fanout.job import Batch
 from segue.workflows.graph.hints import UNKNOWN, Signature, refusal, signature
 from segue.workflows.options import UndeclaredActivity, has_timeout
 
-__all__ = ["Call", "allowed_of", "checked", "is_reference"]
+__all__ = ["Call", "allowed_of", "checked", "completed", "is_reference"]
 
 _OPTIONS: Final[Mapping[str, type]] = {
     "task_queue": str,
@@ -88,6 +89,29 @@ def checked(
     if not is_reference(items):
         _check_items(name, known, given)
     return Call(name, Any if known.returns is UNKNOWN else known.returns, together)
+
+
+def completed(name: str, fn: Any, items: Iterable[Any], args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the further arguments of items that are activities of their own, with the defaults of those left out.
+
+    Temporal goes by type hints only where all parameters are given: with fewer, a model would arrive as plain JSON.
+
+    Raises:
+        InvalidFanOut: A default cannot be sent, and without it what is sent would not arrive as it is.
+    """
+    filled = list(args)
+    for parameter in signature(fn).parameters[1 + len(args) :]:
+        default = parameter.default
+        if (problem := refusal(default, parameter.hint) or faithful.unserializable(default)) is not None:
+            if all(map(faithful.plain, (*args, *items))):
+                return args
+            raise InvalidFanOut(
+                f"fan_out of {name!r}: argument {len(filled) + 2} {parameter.name!r} is left out, and its default "
+                f"cannot be sent: {problem}. Temporal goes by type hints only when all parameters are given: give it, "
+                "or give batch="
+            )
+        filled.append(default)
+    return tuple(filled)
 
 
 def is_reference(items: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -12,7 +13,7 @@ from segue.activities import faithful
 from segue.activities.batch import Earlier, Slice
 from segue.workflows.fanout.errors import InvalidFanOut
 
-__all__ = ["ITEM_BYTES", "TOLD", "Chunk", "chunks", "encode"]
+__all__ = ["ITEM_BYTES", "TOLD", "Chunk", "Kept", "chunks", "encode"]
 
 ITEM_BYTES: Final = 1_900_000
 """Most bytes of one item: a call carries 2 MiB."""
@@ -42,6 +43,27 @@ class Chunk:
         if first == last:
             return f"item {first}"
         return f"items {first} to {last}" if not self.earlier else f"{len(self.indices)} items from {first} to {last}"
+
+
+class Kept:
+    """Items as they were when they were put together, whatever the workflow has made of them since.
+
+    Args:
+        packed: The items, in their order.
+    """
+
+    def __init__(self, packed: Sequence[Chunk]) -> None:
+        self._packed = packed
+        self._firsts = [chunk.indices[0] for chunk in packed]
+        self._part, self._values = -1, list[Any]()
+
+    def __getitem__(self, index: int) -> Any:
+        """Return an item, in JSON's own types."""
+        part = bisect.bisect_right(self._firsts, index) - 1
+        if part != self._part:
+            # One part at a time: those that are sent again are asked for in their order.
+            self._part, self._values = part, pydantic_core.from_json(self._packed[part].data)
+        return self._values[index - self._firsts[part]]
 
 
 def chunks(

@@ -10,6 +10,8 @@ Fan-outs that are too wide for one history spread themselves over child workflow
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
@@ -17,11 +19,12 @@ import pydantic_core
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from segue.activities import faithful
 from segue.activities.batch import Earlier, Failure
 from segue.activities.batch.records import to_raw
 from segue.workflows.fanout.carriers import Batched, Decode, Single, decoder
-from segue.workflows.fanout.check import allowed_of, checked
-from segue.workflows.fanout.chunks import Chunk, chunks
+from segue.workflows.fanout.check import allowed_of, checked, completed
+from segue.workflows.fanout.chunks import Chunk, Kept, chunks
 from segue.workflows.fanout.errors import FanOutFailed, InvalidFanOut
 from segue.workflows.fanout.execution import Again, Carrier, Execution
 from segue.workflows.fanout.job import BATCH_BYTES, Batch, ItemOptions, Job
@@ -29,6 +32,8 @@ from segue.workflows.fanout.results import FanOut
 from segue.workflows.fanout.shard import Sharded
 from segue.workflows.fanout.shown import show
 from segue.workflows.fanout.stored import LINE_BATCHES, Source
+from segue.workflows.features import Feature, has
+from segue.workflows.summary import summarize
 
 if TYPE_CHECKING:
     from segue.activities.objects import ObjectRef
@@ -160,6 +165,9 @@ async def fan_out(
         FanOutFailed: More items failed than may. The cause is the first error, where items are activities of their own.
     """
     call = checked(fn, items, args, concurrency, batch, tolerate, results_to, options)
+    weighs = has(Feature.WEIGHED_FAN_OUTS)
+    if weighs and call.batch is None and isinstance(items, Sequence):
+        args = completed(call.activity, fn, items, args)
     common = to_raw(pydantic_core.to_json(args))
     source: Source | None = None
     if not isinstance(items, Sequence):
@@ -170,18 +178,18 @@ async def fan_out(
     job = Job.of(call.activity, progress.name, concurrency, call.batch, allowed, options)
     decode = decoder(call.result)
     if source is not None:
-        carrier: Carrier = Batched(job, common, decode, _folder(results_to, job))
-        first, again = source.chunks(), source.again()
+        way = _Way(Batched(job, common, decode, _folder(results_to, job)), source.chunks(), source.again())
     else:
         assert isinstance(items, Sequence)
-        carrier, first, again = _carried(fn, items, args, job, common, decode, results_to)
+        single = functools.partial(_kept_single if weighs else _single, job, fn, items, args)
+        way = _carried(items, single, job, common, decode, results_to)
     # What only the calling run can do stays there; flow control sees to it that its history is not overrun.
-    shared = isinstance(items, Sequence) and isinstance(carrier, Batched) and results_to is None
+    shared = way.kept is not None and isinstance(way.carrier, Batched) and results_to is None
     full = _is_long if shared else lambda: False
-    execution = Execution(carrier, first, again, allowed=allowed, progress=progress, full=full)
+    execution = Execution(way.carrier, way.first, way.again, allowed=allowed, progress=progress, full=full)
     await execution.run()
-    if isinstance(items, Sequence) and not execution.exceeded and (left := execution.unfinished()):
-        execution = await _handed_over(items, job, common, decode, execution, left)
+    if way.kept is not None and not execution.exceeded and (left := execution.unfinished()):
+        execution = await _handed_over(way.kept, total, job, common, decode, execution, left)
     failures = [execution.failures[index] for index in sorted(execution.failures)]
     if execution.exceeded:
         raise FanOutFailed(job.id, failures, execution.done, total, allowed) from execution.first_error
@@ -191,32 +199,70 @@ async def fan_out(
     return results if tolerate is None else FanOut(results, execution.failures)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Way:
+    """How items travel, put together as they do.
+
+    Attributes:
+        carrier: As activities, as batches, or in child workflows.
+        first: The items.
+        again: Puts those together that are to be sent again.
+        kept: The items, where they may be sent in another way.
+    """
+
+    carrier: Carrier
+    first: Iterator[Chunk]
+    again: Again
+    kept: Kept | None = None
+
+
 def _carried(
-    fn: Any,
     items: Sequence[Any],
-    args: Sequence[Any],
+    single: Callable[[], Single],
     job: Job,
     common: RawValue,
     decode: Decode,
     results_to: str | None,
-) -> tuple[Carrier, Iterator[Chunk], Again]:
-    """Return how items travel, put together as they do: as activities, as batches, or in child workflows."""
-    packed = _batches(items, job.batch)
-    activities = len(items) if packed is None else len(packed)
-    if packed is None and activities <= _HERE:
-        single = (Chunk((index,), b"") for index in range(len(items)))
-        return Single(job, fn, items.__getitem__, args), single, _one_by_one
-    if packed is not None and (activities <= _HERE or results_to is not None):
+) -> _Way:
+    """Return how items travel; `single` is for those that are activities of their own in this run."""
+    packed = _packed(items, job.batch)
+    activities = len(items) if job.batch is None else len(packed)
+    if job.batch is None and activities <= _HERE:
+        return _Way(single(), (Chunk((index,), b"") for index in range(len(items))), _one_by_one)
+    if job.batch is not None and (activities <= _HERE or results_to is not None):
         if activities > LINE_BATCHES:
             raise InvalidFanOut(
                 f"fan_out of {job.activity!r}: the {len(items):,} items fall into {activities:,} batches, and at most "
                 f"{LINE_BATCHES:,} write their results: make batch larger"
             )
         batched = Batched(job, common, decode, _folder(results_to, job))
-        return batched, iter(packed), _again(items, job.batch or Batch())
+        kept = Kept(packed)
+        return _Way(batched, iter(packed), _again(kept, job.batch), kept)
     shards = _shards(len(items), activities)
     spread = list(chunks(items.__getitem__, range(len(items)), shards.count, shards.size_bytes))
-    return Sharded(job, len(spread), common, decode), iter(spread), _again(items, shards)
+    kept = Kept(spread)
+    return _Way(Sharded(job, len(spread), common, decode), iter(spread), _again(kept, shards), kept)
+
+
+def _kept_single(job: Job, fn: Any, items: Sequence[Any], args: Sequence[Any]) -> Single:
+    """Return what carries items as they are now, whatever the workflow makes of them while they wait for their turn."""
+    sent, common = _payloads(items), _payloads(args)
+    called = [summarize((item, *args)) for item in items]
+    return Single(job, fn, sent.__getitem__, common, called.__getitem__)
+
+
+def _single(job: Job, fn: Any, items: Sequence[Any], args: Sequence[Any]) -> Single:
+    """Return what carries items as they are when they are sent: for runs that began with that."""
+    return Single(job, fn, items.__getitem__, args)
+
+
+def _payloads(values: Sequence[Any]) -> list[RawValue]:
+    converter = workflow.payload_converter()
+    payloads: list[RawValue] = []
+    for value in values:
+        with faithful.accepted((value,)):  # by the check of the call
+            payloads.extend(map(RawValue, converter.to_payloads([value])))
+    return payloads
 
 
 def _folder(results_to: str | None, job: Job) -> str | None:
@@ -236,8 +282,8 @@ def _stored(execution: Execution, total: int, failures: list[Failure]) -> Stored
     return StoredResults(parts, total, execution.done, failures)
 
 
-def _batches(items: Sequence[Any], batch: Batch | None) -> list[Chunk] | None:
-    """Return the items in batches; None if each is an activity. Either way, what cannot be sent is refused.
+def _packed(items: Sequence[Any], batch: Batch | None) -> list[Chunk]:
+    """Return the items in batches, also where each is an activity: what cannot be sent is refused.
 
     Raises:
         InvalidFanOut: An item, or all of them together, is too large.
@@ -250,7 +296,7 @@ def _batches(items: Sequence[Any], batch: Batch | None) -> list[Chunk] | None:
             f"The {len(items):,} items are {total:,} bytes together, and a run's history has room for about "
             f"{_TOTAL_BYTES:,} of them beside the results: pass references to objects that hold them"
         )
-    return packed if batch is not None else None
+    return packed
 
 
 def _shards(items: int, activities: int) -> Batch:
@@ -264,7 +310,8 @@ def _is_long() -> bool:
 
 
 async def _handed_over(
-    items: Sequence[Any],
+    kept: Kept,
+    total: int,
     job: Job,
     common: RawValue,
     decode: Decode,
@@ -272,17 +319,17 @@ async def _handed_over(
     left: list[tuple[Earlier, float]],
 ) -> Execution:
     """Have children go on with items that keep being tried again, and return the whole of it."""
-    shards = _shards(len(items), len(items))
+    shards = _shards(total, total)
     carrier = Sharded(job, -(-len(left) // shards.count), common, decode)
-    execution = before.continued(carrier, _again(items, shards))
+    execution = before.continued(carrier, _again(kept, shards))
     for item, due in left:
         execution.wait_for(item, due)
     await execution.run()
     return execution
 
 
-def _again(items: Sequence[Any], unit: Batch) -> Again:
-    return lambda left, earlier: chunks(items.__getitem__, left, unit.count, unit.size_bytes, earlier)
+def _again(kept: Kept, unit: Batch) -> Again:
+    return lambda left, earlier: chunks(kept.__getitem__, left, unit.count, unit.size_bytes, earlier)
 
 
 def _one_by_one(left: Sequence[int], earlier: Sequence[Earlier]) -> Iterator[Chunk]:

@@ -7,6 +7,7 @@ order: no set is iterated, and no time is read. That is what makes it workflow c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ from segue.workflows.graph.errors import ItemsFailed, quoted, told
 from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Upstream, Verdict, decide
 from segue.workflows.graph.step import Declaration, Outcome, State, is_listed, is_outcome, is_step, references
+from segue.workflows.interruption import arrivals
 
 __all__ = ["Execution", "Start", "call"]
 
@@ -33,6 +35,11 @@ _OF_THE_RUN: Final = (NondeterminismError, ReadOnlyContextError)
 class Execution:
     """One run of a graph.
 
+    Args:
+        plan: The graph.
+        start: Starts a step.
+        is_whole: Says whether all that came up is torn down, where an earlier version left some of it: asked there.
+
     Attributes:
         states: What became of each step, by number.
         results: What each completed step returned.
@@ -40,7 +47,7 @@ class Execution:
         failures: The steps that ran and failed, in the order in which they did.
     """
 
-    def __init__(self, plan: Plan, start: Start) -> None:
+    def __init__(self, plan: Plan, start: Start, is_whole: Callable[[], bool] = lambda: True) -> None:
         count = len(plan.steps)
         self.plan = plan
         self.states: list[State] = ["pending"] * count
@@ -48,6 +55,7 @@ class Execution:
         self.errors: list[BaseException | None] = [None] * count
         self.failures: list[int] = []
         self._start = start
+        self._is_whole = is_whole
         self._upstream = [Upstream(len(before)) for before in plan.before]
         # What each step waits for besides its rule: the choice of the branches before it.
         self._branches = [[one for one in before if plan.steps[one].branch] for before in plan.before]
@@ -70,7 +78,7 @@ class Execution:
         try:
             await self._all_ended()
         except asyncio.CancelledError:
-            self._stop()
+            await self._stop()
             while self._left and self._broken is None:
                 try:
                     await self._all_ended()
@@ -238,12 +246,16 @@ class Execution:
             self._excluded[index] = self._excluded[index] or not kept[index]
         return tuple(names)
 
-    def _stop(self) -> None:
+    async def _stop(self) -> None:
         """Cancel what runs and what has not begun, all but the teardowns."""
         self._stopping = True
         for index, step in enumerate(self.plan.steps):
             if self.states[index] == "pending" and not step.teardown_of:
                 self._close(index, "cancelled")
+        if self._tasks and self._is_whole():
+            # A setup whose result came with the cancellation is to be torn down.
+            with contextlib.suppress(asyncio.CancelledError):
+                await arrivals()
         for index, task in list(self._tasks.items()):
             if not self.plan.steps[index].teardown_of:
                 task.cancel()

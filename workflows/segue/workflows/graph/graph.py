@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn, TypeVar, Unpack, cast, overload
 
 from temporalio import workflow
 
+from segue.workflows.features import Feature, has
 from segue.workflows.graph.check import problems
 from segue.workflows.graph.drawing import mermaid
 from segue.workflows.graph.errors import GraphFailed, InvalidGraph, NoResult
@@ -27,6 +28,7 @@ from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule
 from segue.workflows.graph.shown import DeclaredStep, declared, show
 from segue.workflows.graph.step import Declaration, Kind, Outcome, State, Step, StepOptions
+from segue.workflows.interruption import is_evicted
 
 __all__ = ["MAP_CONCURRENCY", "Graph", "GraphResult"]
 
@@ -314,7 +316,11 @@ class Graph:
         self.check()
         self._ran = True
         plan = self._compiled()
-        execution = Execution(plan, lambda step, args, item: _start(step, args, item, ids[step.index], plan))
+
+        def start(step: Declaration, args: Sequence[Any], item: int | None) -> Awaitable[Any]:
+            return _start(step, args, item, ids[step.index], plan)
+
+        execution = Execution(plan, start, _is_whole)
         ids = show(execution)
         await execution.run()
         if raise_on_failure and _is_failed(execution):
@@ -390,6 +396,11 @@ def _start(step: Declaration, args: Sequence[Any], item: int | None, id: str, pl
         # Whether there is anything to tear down is known only once the setup has ended, cancelled or not.
         options.setdefault("cancellation_type", workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
     return workflow.start_activity(cast("Any", step.fn), args=args, **options)
+
+
+def _is_whole() -> bool:
+    """Return whether this run tears down all that came up. One that is put out of memory does not ask."""
+    return not is_evicted() and has(Feature.WHOLE_TEARDOWNS)
 
 
 def _is_failed(execution: Execution) -> bool:

@@ -40,6 +40,7 @@ class Parameter:
     name: str
     hint: Any
     required: bool
+    default: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,8 @@ def signature(fn: Callable[..., Any]) -> Signature:
             rest = hint
         # Temporal, too, takes a first parameter of this name for the instance of a method.
         elif given.kind in _POSITIONAL and (found or name != "self"):
-            found.append(Parameter(name, hint, given.default is inspect.Parameter.empty))
+            required = given.default is inspect.Parameter.empty
+            found.append(Parameter(name, hint, required, None if required else given.default))
     return Signature(tuple(found), rest, hints.get("return", UNKNOWN))
 
 

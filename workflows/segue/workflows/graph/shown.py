@@ -10,6 +10,7 @@ from segue.workflows.graph.execution import Execution
 from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule
 from segue.workflows.graph.step import Kind, State
+from segue.workflows.ids import ids_of_this_run
 from segue.workflows.queried import of_this_run, shared
 
 __all__ = ["QUERY", "DeclaredStep", "Shown", "declared", "pending", "show"]
@@ -52,12 +53,10 @@ class Shown:
 
     def __init__(self) -> None:
         self.graphs: list[tuple[Execution, list[str]]] = []
-        self._ids: dict[str, None] = {}
-        self._counts: dict[str, int] = {}
 
     def add(self, execution: Execution) -> list[str]:
-        """Show a graph from now on, and return the ids of its steps: no two graphs of a run share one."""
-        ids = [self._claim(step.name) for step in execution.plan.steps]
+        """Show a graph from now on, and return the ids of its steps, which nothing else in the run has."""
+        ids = [ids_of_this_run().kept(step.name) for step in execution.plan.steps]
         self.graphs.append((execution, ids))
         return ids
 
@@ -86,14 +85,6 @@ class Shown:
                 ]
             )
         ]
-
-    def _claim(self, name: str) -> str:
-        while True:
-            count = self._counts[name] = self._counts.get(name, 0) + 1
-            candidate = name if count == 1 else f"{name}-{count}"
-            if candidate not in self._ids:
-                self._ids[candidate] = None
-                return candidate
 
 
 def declared(plan: Plan, ids: Sequence[str] | None = None) -> list[DeclaredStep]:
