@@ -38,6 +38,7 @@ EXTENSIONS: Final = {
 
 _SAME: Final = {"application/xhtml+xml": HTML, "text/x-markdown": MARKDOWN, "application/x-pdf": PDF}
 _TELLS_NOTHING: Final = frozenset({"application/octet-stream", "binary/octet-stream", ""})
+_FEW: Final = 3
 _IMAGES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"RIFF", b"BM")
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML: Final = re.compile(
@@ -158,7 +159,7 @@ def _is_binary(data: bytes) -> bool:
     if zeros > 0.3 * len(sample):  # UTF-16 of western text is half zeros, all on one side
         return sample[0::2].count(0) > 0.1 * len(sample) and sample[1::2].count(0) > 0.1 * len(sample)
     control = sum(sample.count(code) for code in (*range(1, 9), *range(14, 32)))
-    return zeros > 0.01 * len(sample) or control > 0.05 * len(sample)
+    return zeros > max(_FEW, 0.01 * len(sample)) or control > max(_FEW, 0.05 * len(sample))
 
 
 def _taken() -> str:

@@ -14,7 +14,8 @@ differences are let pass, because extraction and models make them without changi
     hyphenation          `agree-` at the end of a line and `ment` at the start of the next are `agreement`, and may also
                          be `agree-ment`; so are `agree- ment`, as a line break leaves it when it becomes a space
 
-Words are never joined or parted otherwise: `now here` is not `nowhere`.
+Words are never joined or parted otherwise: `now here` is not `nowhere`. And a quote has whole words and numbers: `30
+days` does not stand in `130 days`, nor `exclusive` in `non-exclusive`, nor `Section 2` in `Section 2.1`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ _PLAIN: Final = str.maketrans({**dict.fromkeys(_SINGLE, "'"), **dict.fromkeys(_D
 _RUN: Final = re.compile(rf"[ﬀ-ﬆ]|[^\s{_DASHES}{_INVISIBLE}ﬀ-ﬆ]+")
 _DASH: Final = re.compile(rf"[{_DASHES}]+")
 _INVISIBLES: Final = re.compile(rf"[{_INVISIBLE}]+")
+# The letter to one side of a position, and what may stand between it and the next within a word or a number.
+_HYPHENS: Final = "-\u2010\u2011"
+_HOLDS: Final = rf"[{_HYPHENS}](?:[^\S\n]*\n\s*)?|[.,]|[{_INVISIBLE}]+|"
+_GOES_TO: Final = re.compile(rf"(?P<letter>\w)(?P<between>{_HOLDS})\Z")
+_COMES_FROM: Final = re.compile(rf"(?P<between>{_HOLDS})(?P<letter>\w)")
+_AROUND: Final = 20
 _WHITE: Final = re.compile(r"\s+")
 _LINE: Final = re.compile(r"[\n\r\x0b\x0c\x85\u2028\u2029]")
 
@@ -149,7 +156,28 @@ def _matched(wanted: _Gaps, haystack: _Squeezed, text: str, at: int, stop: int, 
         start = _reached_back(lead, found.before, start)
     if trail := _canonical(wanted.after).rstrip():
         end = _reached_on(trail, found.after, end)
-    return Span(start=start, end=end) if start >= 0 and end >= 0 else None
+    if start < 0 or end < 0 or _is_cut(text, start) or _is_cut(text, end):
+        return None
+    return Span(start=start, end=end)
+
+
+def _is_cut(text: str, position: int) -> bool:
+    """Return whether a word or a number goes on through a position of a text."""
+    before, after = text[max(0, position - _AROUND) : position], text[position : position + _AROUND]
+    left, right = _GOES_TO.search(before), _COMES_FROM.match(after)
+    if left is None or right is None:
+        return False
+    # The scripts from Thai on are written without spaces between words.
+    if not (_in_word(left["letter"]) and _in_word(right["letter"])):
+        return False
+    held = left["between"] + right["between"]
+    digits = left["letter"].isdigit() and right["letter"].isdigit()
+    # "1,200" is one number, "2020-2021" is two.
+    return digits if held in (".", ",") else not (digits and held and held[0] in _HYPHENS)
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() and (character < "\u0e00" or character in _LIGATURES)
 
 
 def _same(one: str, other: str, left: str, right: str) -> bool:

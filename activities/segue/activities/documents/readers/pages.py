@@ -229,8 +229,9 @@ def _written(
                 text = _joined(text, paragraph[index + 1].text, vocabulary)
             parts.append(text)
             length += len(text)
+        size = paragraph[0].height
         strong = all(line.bold or line.least > _TALLER * body for line in paragraph)
-        found.append(Block(start, length, "furniture" if paragraph[0].furniture else "text", strong=strong))
+        found.append(Block(start, length, "furniture" if paragraph[0].furniture else "text", strong=strong, size=size))
     begins: list[int] = []
     for index in reversed(range(count)):
         begins.append(starts.get(index, begins[-1] if begins else length))

@@ -34,6 +34,7 @@ class Block:
         label: Offset after the number that the reader wrote in front, such as a list's; 0 for none.
         depth: How deep in lists the source has it, from 1; 0 outside.
         strong: Whether the source sets it in bold or in larger type throughout.
+        size: Size of its type, if the source says so; else 0.
         speaker: Who says it.
     """
 
@@ -44,6 +45,7 @@ class Block:
     label: int = 0
     depth: int = 0
     strong: bool = False
+    size: float = 0.0
     speaker: str = ""
 
 
@@ -106,7 +108,7 @@ class Writer:
                 start + len(label) if label else 0,
                 depth,
                 strong,
-                speaker,
+                speaker=speaker,
             )
         )
 

@@ -16,6 +16,7 @@ __all__ = ["before_sentence", "is_caps", "is_title", "run_in", "within"]
 
 _LONGEST_CHARACTERS: Final = 110
 _LONGEST_WORDS: Final = 14
+_UNNUMBERED_WORDS: Final = 9
 _RUN_IN_CHARACTERS: Final = 110
 _RUN_IN_WORDS: Final = 12
 
@@ -47,15 +48,24 @@ _OPENERS: Final = words(
     "The This These That Each Any All If In For Upon Subject Except No Unless During Either Both Neither Nothing Such "
     "Notwithstanding Where When At As It To Within Without On From By Every Other There With An A Whereas"
 )
-# A heading in capitals between two sentences of running text, where the source's lines have been lost.
+# A heading in capitals between two sentences of running text, where the source's lines have been lost. The "A" of
+# "EXHIBIT A" begins no sentence.
 _WITHIN: Final = re.compile(
-    rf"(?<=[.;:!?\"\u201d)])(?<![\dIVX][.)])\s+(?P<title>{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD}){{0,{_LONGEST_WORDS}}})\s+(?=(?:{'|'.join(sorted(_OPENERS))})\s)"
+    rf"(?<=[.;:!?\"\u201d)])(?<![\dIVX][.)])\s+"
+    rf"(?P<title>{_CAPITALS_WORD}(?:\s+{_CAPITALS_WORD}){{0,{_LONGEST_WORDS}}})\s+"
+    rf"(?=(?:{'|'.join(sorted(_OPENERS - {'A'}))})\s)"
 )
 _SENTENCE: Final = re.compile(rf"\s+(?=(?:{'|'.join(sorted(_OPENERS))})\s+[\w\"\u201c]+)")
 
 
-def is_title(text: str, *, strong: bool = False) -> bool:
-    """Return whether a whole block looks like a heading. `strong` says that it is set in bold or in larger type."""
+def is_title(text: str, *, strong: bool = False, numbered: bool = False) -> bool:
+    """Return whether a whole block looks like a heading.
+
+    Args:
+        text: The block, without its number.
+        strong: Whether it is set in bold or in larger type.
+        numbered: Whether it has a number.
+    """
     text = text.strip()
     stripped = text.rstrip(".:").rstrip()
     if (
@@ -77,7 +87,7 @@ def is_title(text: str, *, strong: bool = False) -> bool:
     if re.search(r"[.;:?!]\s", stripped):
         return False
     # What is set apart by its type need not be capitalised as titles are.
-    return strong or (_capitalised(words) and len(words) <= 9)
+    return strong or (_capitalised(words) and (numbered or len(words) <= _UNNUMBERED_WORDS))
 
 
 def is_caps(text: str) -> bool:

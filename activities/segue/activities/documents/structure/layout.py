@@ -108,13 +108,16 @@ def _goes_on(text: str, line: _Line, following: _Line, width: int, margin: int) 
         return False
     if len(after) < _ROW and _CELLS.search(after) and _CELLS.search(before):
         return False
-    if labels.at(after, 0) is not None and not _REFERENCE.search(before):
+    number = labels.at(after, 0) is not None
+    if number and not _REFERENCE.search(before):
         return False
     if marks.is_page_number(before) or marks.is_page_number(after):
         return False
     if before.endswith(("-", "\u00ad")) and after[0].islower():
         return True
     ended = _SENTENCE_END.search(before) is not None
+    if number:
+        return True
     if not width:
         # Long text in capitals, such as a disclaimer, has no small letters to go on with.
         capitals = len(before) >= _WRAPPED_FROM and headings.is_caps(before) and headings.is_caps(after)

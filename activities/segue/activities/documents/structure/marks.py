@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Final
 
 from segue.activities.documents.structure import headings, labels
-from segue.activities.documents.structure.blocks import Block
+from segue.activities.documents.structure.blocks import Block, Kind
 from segue.activities.documents.structure.labels import ATTACHMENT
 
 __all__ = ["SPEAKER", "is_page_number", "mark", "mark_repeated", "shape"]
@@ -23,6 +23,8 @@ SPEAKER: Final = re.compile(
 )
 
 _REPEATED: Final = 200
+_COPIES: Final = 3
+_PAGE: Final = 600
 _TITLE: Final = 80
 _ENTRY: Final = 200
 _RUN: Final = 4
@@ -57,14 +59,40 @@ def mark(text: str, found: list[Block]) -> None:
 
 def mark_repeated(text: str, found: list[Block]) -> None:
     """Mark what is repeated as headers and footers are, and the numbers of pages."""
-    short = [block for block in found if block.end - block.start <= _REPEATED]
-    counts = Counter(shape(text[block.start : block.end]) for block in short)
-    for block in short:
-        content = text[block.start : block.end]
+    same: dict[str, list[Block]] = defaultdict(list)
+    shapes: dict[str, list[Block]] = defaultdict(list)
+    for block in found:
+        if block.end - block.start > _REPEATED:
+            continue
+        content = " ".join(text[block.start : block.end].split())
         # "3." and "(a)" are numbers of clauses.
-        page = is_page_number(content) and not content.strip("()-\u2013\u2014[] ").endswith((".", ")"))
-        if page or (counts[shape(content)] >= 3 and _repeats(content)):
+        if is_page_number(content) and not content.strip("()-\u2013\u2014[] ").endswith((".", ")")):
             block.kind = "furniture"
+        elif _repeats(content):
+            same[content].append(block)
+            shapes[shape(content)].append(block)
+    for blocks in same.values():
+        if len(blocks) >= _COPIES:
+            _set(blocks, "furniture")
+    for blocks in shapes.values():
+        if len(blocks) >= _COPIES and _counts_pages(text, blocks):
+            _set(blocks, "furniture")
+
+
+def _counts_pages(text: str, blocks: list[Block]) -> bool:
+    """Return whether lines that differ in their numbers alone count pages: one by one, and far apart."""
+    if (blocks[-1].start - blocks[0].start) / (len(blocks) - 1) < _PAGE:
+        return False
+    numbers = [[int(digits) for digits in _DIGITS.findall(text[block.start : block.end])[:9]] for block in blocks]
+    return any(
+        sum(after == before + 1 for before, after in itertools.pairwise(column)) >= 0.6 * (len(blocks) - 1)
+        for column in zip(*numbers, strict=True)
+    )
+
+
+def _set(blocks: list[Block], kind: Kind) -> None:
+    for block in blocks:
+        block.kind = kind
 
 
 def shape(text: str) -> str:
@@ -167,7 +195,7 @@ def _mark_titles(text: str, found: list[Block]) -> None:
         content = text[block.start : block.end]
         if block.kind != "text" or block.level or block.depth or block.speaker or len(content) > _TITLE:
             continue
-        if not headings.is_title(content) or labels.at(content, 0) is not None or "," in content or ":" in content:
+        if not headings.is_title(content) or labels.at(content, 0) is not None or content[-1] in ".:" or "," in content:
             continue
         before = seen[index - 1] if index else None
         after = seen[index + 1] if index + 1 < len(seen) else None

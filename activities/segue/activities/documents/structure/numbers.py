@@ -22,6 +22,8 @@ RANKS: Final = {"part": 1, "title": 1, "chapter": 2, "article": 3, "item": 3}
 DEEPEST: Final = 24
 """Most that is open at once."""
 
+_LARGER: Final = 1.05
+
 # How far ahead it is looked for what `(i)` counts as.
 _AHEAD: Final = 20_000
 
@@ -39,6 +41,7 @@ class Open:
         declared: The level of a heading that the source declares; else 0.
         depth: How deep in the source's own lists.
         section: Index of the section that it begins.
+        size: Size of its type, if the source says so; else 0.
     """
 
     style: str
@@ -48,6 +51,7 @@ class Open:
     declared: int = 0
     depth: int = 0
     section: int | None = None
+    size: float = 0.0
 
 
 class Place(NamedTuple):
@@ -99,8 +103,11 @@ class Numbers:
             return self._decimal(label)
         return self._single(label, text, titled)
 
-    def below_headings(self, style: str) -> int:
-        """Return how many stay open at a heading without a number."""
+    def below_headings(self, style: str, size: float) -> int:
+        """Return how many stay open at a heading without a number: those in larger type, if sizes are known."""
+        if size:
+            larger = (index + 1 for index, entry in enumerate(self.open) if entry.size > _LARGER * size)
+            return max(larger, default=0)
         for index, entry in enumerate(self.open):
             if entry.style == style:
                 return index

@@ -41,6 +41,7 @@ _REFERENCE: Final = re.compile(
     r"|appendix|items?|parts?|chapters?|rules?|nos?\.|of|in|to|under|through|by|with)|§+)\s*$",
     re.IGNORECASE,
 )
+_CAPITALS: Final = re.compile(r"[A-Z]{3}")
 _TITLE_PUNCTUATION: Final = re.compile(r"[-\u2013\u2014:.\s]*")
 
 
@@ -148,10 +149,10 @@ class _Outliner:
         ):
             label = found
         if label is None and (self._looks_like_heading(block) or self._titles_number(block)):
-            self._heading(block.start, block.end, strong=block.strong)
+            self._heading(block.start, block.end, block)
             return
         if label is not None and not label.word and not self._text[label.end : block.end].strip():
-            self._enter(label, block.end, block.depth)
+            self._enter(label, block, block.depth)
             self._alone = (block.start, block.end, label)
             return
         self._piece_by_piece(start, label, label.end if label is not None else start, block)
@@ -163,22 +164,22 @@ class _Outliner:
         while True:
             # Whether the next number counts on depends on this one, so this one is placed first.
             if label is not None and not placed:
-                self._enter(label, block.end, depth)
+                self._enter(label, block, depth)
             following = self._next(content, block.end)
             stop = following.start if following is not None else block.end
             if following is not None and not self._text[content:stop].strip() and label is not None:
                 # "(a) (i) a fee": two numbers, one clause.
                 prefix += label.printed
             else:
-                tail = self._tail(content, stop) if following is not None else stop
+                tail = self._tail(content, following) if following is not None else stop
                 piece_end = _trimmed(self._text, start, tail)
                 if label is None and following is not None and headings.is_title(self._text[start:piece_end]):
-                    self._heading(start, piece_end, strong=False)
+                    self._heading(start, piece_end)
                 else:
                     self._piece(start, piece_end, label, block, prefix)
                 if tail < stop:
                     begin = _after_space(self._text, tail, stop)
-                    self._heading(begin, _trimmed(self._text, begin, stop), strong=False)
+                    self._heading(begin, _trimmed(self._text, begin, stop))
                 start, prefix = stop, ""
             if following is None:
                 return
@@ -207,7 +208,7 @@ class _Outliner:
         self._section(start, end if whole else title_end, label, title_start, title_end)
         self._clause(start, end, label, "heading" if whole else "text", prefix)
 
-    def _heading(self, start: int, end: int, *, strong: bool) -> None:
+    def _heading(self, start: int, end: int, block: Block | None = None) -> None:
         """Take a heading that has no number, and only looks like one."""
         if self._untitled is not None:
             # "ARTICLE I" on one line, its title on the next.
@@ -216,9 +217,14 @@ class _Outliner:
             self._untitled = None
             self._clause(start, end, kind="heading")
             return
-        style = "caps" if headings.is_caps(self._text[start:end]) else ("strong" if strong else "title")
-        self._close(self._numbers.below_headings(style))
-        self._numbers.open.append(Open(style))
+        style = (
+            "caps"
+            if headings.is_caps(self._text[start:end])
+            else ("strong" if block is not None and block.strong else "title")
+        )
+        size = block.size if block is not None else 0.0
+        self._close(self._numbers.below_headings(style, size))
+        self._numbers.open.append(Open(style, size=size))
         self._section(start, end, None, start, end)
         self._clause(start, end, kind="heading")
 
@@ -272,11 +278,14 @@ class _Outliner:
             # Right after another number, only the first of a list.
             return label.printed.startswith("(") and place.value == 1
         if label.word:
+            if ended and place.distance and _CAPITALS.match(text, position, end):
+                return True
             heads = ended or headings.is_caps(before.strip()[-20:])
             return place.distance == 1 and heads and (following.isupper() or following in '-\u2013\u2014:"\u201c')
         if not label.path:
             if place.value == 1:
-                return _LIST_OPENS.search(before) is not None or headings.is_title(text[content : label.start])
+                titled = headings.is_title(text[content : label.start]) or self._tail(content, label) < label.start
+                return titled or _LIST_OPENS.search(before) is not None
             return ended and 1 <= place.distance <= 2
         if following.islower() or following in "%,)" or text[label.start - 1] == "(":
             return False
@@ -285,22 +294,25 @@ class _Outliner:
         if ended and not label.doubt:
             return 1 <= place.distance <= _FURTHEST
         between = text[content : label.start].strip()
-        titled = headings.is_title(between) or (len(label.path) == 1 and self._tail(content, label.start) < label.start)
+        titled = headings.is_title(between) or (len(label.path) == 1 and self._tail(content, label) < label.start)
         return place.distance == 1 and titled
 
-    def _tail(self, content: int, stop: int) -> int:
-        """Return where the heading begins that the text before a number ends with; `stop` if it ends with none.
+    def _tail(self, content: int, label: Label) -> int:
+        """Return where the heading begins that the text before a number ends with; the number's start if it has none.
 
         Flattened texts have "... as follows: Formation 1. By this Agreement ...".
         """
-        window = self._text[max(content, stop - _TAIL) : stop].rstrip(" \n:")
+        stop = label.start
+        begin = max(content, stop - _TAIL)
+        window = self._text[begin:stop].rstrip()
         ends = list(_SENTENCE_END.finditer(window))
         if not ends:
             return stop
         tail = window[ends[-1].end() :]
-        position = max(content, stop - _TAIL) + ends[-1].end()
         plain = len(tail.split()) <= 6 and "," not in tail and not any(character.isdigit() for character in tail)
-        return position if plain and headings.is_title(tail) else stop
+        # "In this Agreement: (a) ..." opens a list.
+        heads = headings.is_caps(tail) or (not tail.endswith(":") and bool(label.path or label.word))
+        return begin + ends[-1].end() if plain and heads and headings.is_title(tail) else stop
 
     def _item_follows(self, label: Label) -> bool:
         """Return whether the next block has the number that counts on from this one: a heading has text below it."""
@@ -349,9 +361,7 @@ class _Outliner:
             start = punctuation.end()
         if start >= end:
             return None
-        if end - start <= _TITLE and headings.is_title(
-            text[start:end], strong=strong or bool(label.path or label.word)
-        ):
+        if end - start <= _TITLE and headings.is_title(text[start:end], strong=strong, numbered=True):
             return end
         title_end = headings.run_in(text, start, end)
         return headings.before_sentence(text, start, end) if title_end is None and label.word else title_end
@@ -362,11 +372,11 @@ class _Outliner:
 
     # What is written
 
-    def _enter(self, label: Label, end: int, depth: int) -> None:
+    def _enter(self, label: Label, block: Block, depth: int) -> None:
         """Open a number."""
-        place = self._numbers.place(label, self._text, titled=self._has_title(label, end), depth=depth)
+        place = self._numbers.place(label, self._text, titled=self._has_title(label, block.end), depth=depth)
         self._close(place.kept)
-        self._numbers.open.append(Open(place.style, place.value, label.path, label.word, depth=depth))
+        self._numbers.open.append(Open(place.style, place.value, label.path, label.word, depth=depth, size=block.size))
 
     def _close(self, kept: int) -> None:
         """Close all but the first so many of what is open."""
