@@ -20,7 +20,7 @@ EVALS: Final = {
     "alignment": ("cuad", "site-policy", "commonpaper-csa"),
     "retrieval": ("cuad", "contract-nli"),
     "extraction": ("cuad",),
-    "summaries": ("earnings21",),
+    "summaries": ("earnings21", "cuad", "site-policy"),
     "requirements": ("ifeval",),
 }
 """Each evaluation, a module beside this one, and the folders of DATA that it reads."""
