@@ -140,12 +140,13 @@ async def test_a_killed_worker_pays_for_no_part_twice(client: Client, request_: 
 
     assert report.usage.calls == 4
     assert (model.paid, len(model.asked)) == (4, 5)
-    assert [(step.name, step.attempts) for step in await steps(handle)] == [
+    # Which of the four parts asked last, and so waited in vain, is a matter of chance.
+    assert sorted((step.name, step.attempts) for step in await steps(handle)) == [
         ("segue.documents.load", 1),
         ("segue.summary.draw", 1),
+        ("segue.summary.write", 1),
         *([("segue.summary.write_part", 1)] * 3),
         ("segue.summary.write_part", 2),
-        ("segue.summary.write", 1),
     ]
 
 
