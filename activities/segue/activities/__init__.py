@@ -2,8 +2,8 @@
 
     from segue.activities import Policy, System, http, sql
 
-The connectors `http`, `llm`, `mail`, `objects` and `sql` are modules of their own; what they take and return can be imported
-from here too, and is loaded when it is first used.
+The connectors `http`, `llm`, `mail`, `objects` and `sql` are modules of their own; what they take and return can be
+imported from here too, and is loaded when it is first used.
 """
 
 from __future__ import annotations
