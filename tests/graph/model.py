@@ -30,6 +30,8 @@ class Spec:
     teardown_of: list[int] = field(default_factory=list[int])
     chooses: list[int] | None = None
     items: int | None = None
+    spared: int = 0
+    """How many of its items do not fail where it does: the first of them."""
 
     @property
     def name(self) -> str:
@@ -48,6 +50,8 @@ class Expected:
     result: Any
     end: float
     chosen: list[str] | None = None
+    came_up: bool = False
+    """Whether some of its items completed where it did not."""
 
 
 class Cycle(Exception):
@@ -72,7 +76,7 @@ def expected(specs: list[Spec], cancelled_at: float | None = None) -> dict[str, 
     if cancelled_at is not None:
         for one in found.values():
             if one.end > cancelled_at:
-                one.state, one.result, one.end = "cancelled", None, cancelled_at
+                one.state, one.result, one.end, one.came_up = "cancelled", None, cancelled_at, False
     waits = {spec.number: _teardown_waits(spec, specs) for spec in specs if spec.teardown_of}
     while waits:
         ready = next((number for number, before in waits.items() if not before & waits.keys()), None)
@@ -157,15 +161,16 @@ def _teardown_waits(spec: Spec, specs: list[Spec]) -> set[int]:
 def _teardown(spec: Spec, waits: set[int], found: dict[int, Expected]) -> Expected:
     at = max(found[number].end for number in waits)
     setups = [found[number].state for number in spec.teardown_of]
-    if "completed" in setups:
+    if "completed" in setups or any(found[number].came_up for number in spec.teardown_of):
         return _run(spec, at, found)
     return Expected("skipped" if set(setups) == {"skipped"} else "upstream_failed", None, at)
 
 
 def _run(spec: Spec, at: float, found: dict[int, Expected]) -> Expected:
     if spec.fails:
-        return Expected("failed", None, at + spec.duration)
-    got: list[Any] = [_seen(number, found[number], at) for number in spec.takes]
+        return Expected("failed", None, at + spec.duration, came_up=bool(spec.spared))
+    torn_down = [number for number in spec.teardown_of if found[number].came_up]
+    got: list[Any] = [number if number in torn_down else _seen(number, found[number], at) for number in spec.takes]
     got += [found[number].state for number in spec.takes_outcome]
     result: Any = {"number": spec.number, "got": got}
     if spec.chooses is not None:
@@ -207,6 +212,8 @@ def graphs(draw: st.DrawFn, *, maximum: int = 9, timed: bool = True) -> list[Spe
                 spec.items = draw(st.integers(0 if not spec.fails else 1, 3))
                 if not spec.items:
                     spec.items = None
+                elif spec.fails:
+                    spec.spared = draw(st.integers(0, spec.items - 1))
         specs.append(spec)
     for spec in specs:
         if spec.chooses is not None:

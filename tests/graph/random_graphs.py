@@ -21,6 +21,7 @@ class Work:
     number: int
     fails: bool
     chooses: list[str]
+    spared: int = 0
 
 
 @activity.defn
@@ -30,7 +31,7 @@ async def do(work: Work, inputs: list[Any]) -> dict[str, Any]:
 
 @activity.defn
 async def do_item(item: int, work: Work, inputs: list[Any]) -> dict[str, Any]:
-    return {**done(work, inputs), "item": item}
+    return {**done(work, inputs, item), "item": item}
 
 
 @activity.defn
@@ -39,9 +40,9 @@ async def choose(work: Work, inputs: list[Any]) -> list[str]:
     return work.chooses
 
 
-def done(work: Work, inputs: Sequence[Any]) -> dict[str, Any]:
-    """What a step returns: its number, and whose results it got."""
-    if work.fails:
+def done(work: Work, inputs: Sequence[Any], item: int | None = None) -> dict[str, Any]:
+    """What a step, or an item of one, returns: its number, and whose results it got."""
+    if work.fails and (item is None or item >= work.spared):
         raise ApplicationError(f"{work.number} failed", non_retryable=True)
     return {"number": work.number, "got": [_known(one) for one in inputs]}
 
@@ -67,7 +68,7 @@ def build(specs: list[Spec], **options: Any) -> tuple[Graph, list[Step[Any]]]:
     graph = Graph()
     steps: list[Step[Any]] = []
     for spec in specs:
-        work = Work(spec.number, spec.fails, [f"s{number}" for number in spec.chooses or []])
+        work = Work(spec.number, spec.fails, [f"s{number}" for number in spec.chooses or []], spec.spared)
         inputs = [*(steps[number] for number in spec.takes), *(steps[number].outcome for number in spec.takes_outcome)]
         after = [steps[number] for number in spec.after]
         common: dict[str, Any] = {"after": after, "name": spec.name, **options}

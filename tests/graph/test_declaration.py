@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from temporalio import activity, workflow
@@ -38,6 +39,27 @@ async def shout(text: str) -> str: ...  # type: ignore[empty-body]
 async def drop(cluster: str) -> None: ...
 @activity.defn
 async def start() -> str: ...  # type: ignore[empty-body]
+
+
+class Fields(TypedDict):
+    rows: int
+
+
+@dataclass
+class Rows:
+    rows: int
+
+
+@activity.defn
+async def give_dict() -> dict[str, Any]: ...  # type: ignore[empty-body]
+@activity.defn
+async def give_fields() -> Fields: ...  # type: ignore[empty-body]
+@activity.defn
+async def give_rows() -> Rows: ...  # type: ignore[empty-body]
+@activity.defn
+async def take_fields(fields: Fields) -> None: ...
+@activity.defn
+async def take_dict(fields: dict[str, Any]) -> None: ...
 
 
 async def undecorated(text: str) -> str: ...  # type: ignore[empty-body]
@@ -162,6 +184,11 @@ def nothing_at_once(graph: Graph) -> None:
     graph.map(square, [1], concurrency=0)
 
 
+def no_fields(graph: Graph) -> None:
+    graph.step(take_fields, graph.step(extract, "a"))
+    graph.step(take_fields, graph.step(give_rows))
+
+
 def same_name(graph: Graph) -> None:
     graph.step(start, name="one")
     graph.step(start, name="one")
@@ -229,6 +256,11 @@ def same_name(graph: Graph) -> None:
             "Step 'square' may run without a result of 'extract' (ALL_DONE), and so without items",
         ),
         (nothing_at_once, "Step 'square' has concurrency=0, which lets nothing run: it must be at least 1"),
+        (
+            no_fields,
+            "The graph cannot run, for 2 reasons:\n- Step 'take_fields' takes 'fields' as Fields, but 'extract' returns "
+            "list[int]\n- Step 'take_fields-2' takes 'fields' as Fields, but 'give_rows' returns Rows",
+        ),
         (same_name, "2 steps are named 'one': give each a name of its own"),
     ],
 )
@@ -243,13 +275,16 @@ def test_what_cannot_run_is_refused(declare: Callable[[Graph], None], message: s
 
 
 def test_a_lawful_graph_is_let_pass() -> None:
-    """Optional parameters, outcomes, lists of steps, and rules that assure a result pass the check."""
+    """Optional parameters, outcomes, typed dicts, and rules that assure a result pass the check."""
     graph = Graph()
     rows, more = graph.step(extract, "a"), graph.step(extract, "b")
     graph.step(load_any, rows, more, when=ALL_DONE)
     graph.step(load, rows, when=ONE_SUCCEEDED)
     graph.step(told, rows.outcome, when=ALL_FAILED)
     graph.map(square, rows, when=NONE_FAILED_MIN_ONE_SUCCEEDED)
+    for given in (graph.step(give_dict), graph.step(give_fields), {"rows": 1}):
+        graph.step(take_fields, given)
+        graph.step(take_dict, given)
     graph.check()
 
 

@@ -48,7 +48,7 @@ def run(specs: list[Spec], cancelled_at: float | None = None) -> tuple[Execution
         *items, work, inputs = args
         assert isinstance(work, Work)
         await asyncio.sleep(specs[step.index].duration)
-        result = done(work, inputs)
+        result = done(work, inputs, item)
         if step.branch:
             return work.chooses
         return {**result, "item": items[0]} if items else result

@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
 from temporalio.worker import Worker
-from tests.graph.clusters import ACTIVITIES, WORKFLOWS, Cluster, effects, released
+from tests.graph.clusters import ACTIVITIES, WORKFLOWS, Cluster, Fleet, effects, released
 from tests.recorded import beginnings, recorded
 
 from segue.activities.settings import Settings
@@ -71,9 +71,69 @@ async def test_a_setup_that_completed_with_the_cancellation_is_torn_down(client:
             assert await cancelled(handle) == ["boot held", "held is up", "drop held"]
 
 
+@pytest.mark.parametrize(
+    ("names", "concurrency", "came_up", "told"),
+    [
+        # All were begun before one failed.
+        (["a", "bad", "b"], 3, ["a", "b"], "item 1 of 3 failed: Terminal: no capacity"),
+        # No further item is begun.
+        (["a", "bad", "b"], 1, ["a"], "item 1 of 3 failed: Terminal: no capacity"),
+        (["bad", "bad"], 2, [], ""),
+    ],
+)
+async def test_the_part_of_a_setup_that_came_up_is_torn_down(
+    client: Client, names: list[str], concurrency: int, came_up: list[str], told: str
+) -> None:
+    """A mapped setup failed: its teardown runs if any of its items completed, and gets the results of those."""
+    queue = str(uuid.uuid4())
+    async with worker(client, queue, ACTIVITIES, WORKFLOWS):
+        handle = await client.start_workflow(Fleet.run, args=[names, concurrency], id=queue, task_queue=queue)
+        states = await handle.result()
+
+    assert states == {
+        "raise_cluster": "failed",
+        "use_clusters": "upstream_failed",
+        "drop_whole_fleet": "completed" if came_up else "upstream_failed",
+    }
+    dropped = [effect for effect in effects[queue] if effect.startswith("drop")]
+    assert dropped == ([f"drop {', '.join(came_up)}; failed: {came_up}: ItemsFailed: {told}"] if came_up else [])
+    assert await replay([await handle.fetch_history()], WORKFLOWS, SeguePlugin(settings=Settings())) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "concurrency", "beating", "done"),
+    [
+        # The second comes up although it was cancelled; the third is not begun.
+        (["a", "deaf", "b"], 1, 1, ["boot a", "a is up", "boot deaf", "deaf is up", "drop a, deaf"]),
+        # The first confirms that it was cancelled, and the second is waited for nevertheless.
+        (["slow", "deaf", "b"], 2, 1, ["boot slow", "boot deaf", "deaf is up", "drop deaf"]),
+        (["a", "slow", "b"], 1, 1, ["boot a", "a is up", "boot slow", "drop a"]),
+        (["slow", "b"], 1, 0, ["boot slow"]),
+    ],
+)
+async def test_what_came_up_of_a_cancelled_setup_is_torn_down(
+    client: Client, names: list[str], concurrency: int, beating: int, done: list[str]
+) -> None:
+    """A run is cancelled while its mapped setup is under way: no further item is begun, and what came up is dropped."""
+    queue = str(uuid.uuid4())
+    async with worker(client, queue, ACTIVITIES, WORKFLOWS):
+        handle = await client.start_workflow(Fleet.run, args=[names, concurrency], id=queue, task_queue=queue)
+        for item in range(max(beating + 1 - concurrency, 0), beating + 1):
+            await until_beating(handle, f"raise_cluster[{item}]")
+        await handle.cancel()
+        happened = [effect.partition(";")[0] for effect in await cancelled(handle)]
+
+    assert sorted(happened[:-1]) == sorted(done[:-1])
+    assert happened[-1] == done[-1]
+
+
 async def test_what_was_left_up_before_replays() -> None:
     """Histories of the version that left some setups up replay with this one, whole and cut after each task."""
     whole = [one for name in ("cluster", "fleet") for one in recorded(f"older_graph_{name}")]
     cut = beginnings(whole)
-    assert [one.workflow_id for one in whole] == ["older_graph_cluster_cancelled"]
+    assert [one.workflow_id.removeprefix("older_graph_") for one in whole] == [
+        "cluster_cancelled",
+        "fleet_cancelled",
+        "fleet_failed",
+    ]
     assert await replay([*whole, *cut], WORKFLOWS, SeguePlugin(settings=Settings())) == len(whole) + len(cut)

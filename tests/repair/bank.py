@@ -55,6 +55,11 @@ async def transfer_two(payment: Payment, times: int) -> None:
 
 
 @bank.activity
+async def transfer_cents(account: str, cents: int = 5) -> Paid:
+    return act(Payment(order=account, account=account, cents=cents))
+
+
+@bank.activity
 async def note_transfer(payment: Payment) -> str:
     return f"noted {act(payment).cents}"
 
@@ -111,6 +116,15 @@ class PayAllLocally:
 
 
 @workflow.defn
+class PayUsual:
+    """Pays the usual amount: the step is given one argument of two."""
+
+    @workflow.run
+    async def run(self, account: str) -> Paid:
+        return await workflow.execute_activity(transfer_cents, account)
+
+
+@workflow.defn
 class PayMany:
     """Pays so many at once."""
 
@@ -131,6 +145,22 @@ class GoOn:
             await workflow.sleep(0.5)
             workflow.continue_as_new(args=[payment, times - 1])
         return 7
+
+
+@workflow.defn
+class Relay:
+    """Starts a payment, and continues as new when it is told to; the run that follows returns."""
+
+    @workflow.run
+    async def run(self, payment: Payment, times: int) -> int:
+        if times > 0:
+            workflow.start_activity(transfer_money, payment)
+            await workflow.wait_condition(lambda: False)
+        return 7
+
+    @workflow.signal
+    async def go_on(self, payment: Payment) -> None:
+        workflow.continue_as_new(args=[payment, 0])
 
 
 @workflow.defn
@@ -182,10 +212,11 @@ class PayEach:
         return len((await fan_out(transfer_money, payments, tolerate=tolerate)).failures)
 
 
-WORKFLOWS = [Pay, PayAllLocally, PayEach, PayLocally, PayMany, GoOn, Undo, Otherwise, Altered]
+WORKFLOWS = [Pay, PayAllLocally, PayEach, PayLocally, PayMany, PayUsual, GoOn, Relay, Undo, Otherwise, Altered]
 ACTIVITIES: list[Callable[..., Any]] = [
     transfer_money,
     transfer_two,
+    transfer_cents,
     note_transfer,
     note_slowly,
     strictly_transfer,

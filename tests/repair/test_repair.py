@@ -35,6 +35,7 @@ from tests.repair.bank import (
     PayLocally,
     PayMany,
     Payment,
+    PayUsual,
     Undo,
     closed,
     ledger,
@@ -245,6 +246,33 @@ async def test_local_activities_and_several_arguments(client: Client) -> None:
         await repair(handle, "transfer_two-1", "retry_with", input=[paying.model_dump(), 3])
         assert await handle.result() == "noted by hand"
     assert len(ledger[paying.order]) == 1
+    await replayed(handle)
+
+
+@pytest.mark.parametrize(("given", "paid"), [("open", 5), (["open"], 5), (["open", 7], 7)])
+async def test_arguments_that_may_be_left_out(client: Client, given: Any, paid: int) -> None:
+    """Each that is given is held to its type; those that have defaults may be left out, as in the call."""
+    account = payment().account
+    handle, queue = await start(client, PayUsual.run, account)
+    async with worker(client, queue):
+        [step] = await until_parked(handle)
+        assert (step.takes, step.input) == (("account: str", "cents: int"), [account])
+        no_text = "the input 'account': str is not valid: (value): Input should be a valid string"
+        no_number = "(value): Input should be a valid integer, unable to parse string as an integer"
+        for wrong, message in (
+            (7, no_text),
+            ([7], no_text),
+            (["open", "many"], f"the input 'cents': int is not valid: {no_number}"),
+        ):
+            with pytest.raises(InvalidRepair) as refused:
+                await repair(handle, step.step, "retry_with", input=wrong)
+            assert refused.value.message == f"'transfer_cents-1': {message}"
+        for many in ([], ["open", 7, 7]):
+            with pytest.raises(InvalidRepair) as refused:
+                await repair(handle, step.step, "retry_with", input=many)
+            assert refused.value.message == f"'transfer_cents-1' takes 1 to 2 arguments, and is given {len(many)}"
+        await repair(handle, step.step, "retry_with", input=given)
+        assert await handle.result() == Paid(order="open", cents=paid)
     await replayed(handle)
 
 

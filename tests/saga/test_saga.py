@@ -359,7 +359,10 @@ async def details(handle: WorkflowHandle[Any, Any]) -> list[str]:
 
 
 async def test_recorded_sagas_replay() -> None:
-    """Histories recorded with the first version of the saga replay with this one, whole and cut after each task."""
+    """Histories recorded with earlier versions replay with this one, whole and cut after each task.
+
+    In `forgotten` and `left` a step under way was forgotten, where this version waits for it and undoes it.
+    """
     whole = recorded("saga")
     cut = beginnings(whole)
     assert [one.workflow_id for one in whole] == [
@@ -367,6 +370,8 @@ async def test_recorded_sagas_replay() -> None:
         "saga_completed",
         "saga_deadline",
         "saga_failed",
+        "saga_forgotten",
+        "saga_left",
         "saga_mixed",
         "saga_not_undone",
     ]

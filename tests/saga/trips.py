@@ -22,6 +22,9 @@ agency = System(
     policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1, on_exhausted="fail"),
 )
 
+# It says nothing of what becomes of a step that has failed for good.
+guides = System("saga-test-guides", policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1))
+
 # What the activities did, by trip, in order; and the trips whose held step may go on.
 effects: defaultdict[str, list[str]] = defaultdict(list)
 released: set[str] = set()
@@ -81,6 +84,11 @@ async def repay(payment: Payment) -> None:
     await act(payment.trip, f"repay {payment.cents}")
 
 
+@guides.activity
+async def cancel_guide(trip: Trip) -> None:
+    await act(trip, "cancel guide")
+
+
 @agency.activity
 async def depart(trip: Trip) -> None:
     await act(trip, "depart")
@@ -127,6 +135,23 @@ class Guarded:
         except CompensationFailed as error:
             return [error.message, str(error.done), str(error.__cause__)]
         return ["away"]
+
+
+@workflow.defn
+class Guided:
+    """Undoes with a step of a system that says nothing, or with plain code that calls one."""
+
+    @workflow.run
+    async def run(self, trip: Trip, plainly: bool) -> None:
+        async def cancel() -> None:
+            await workflow.execute_activity(cancel_guide, trip)
+
+        async with Saga() as saga:
+            if plainly:
+                saga.compensate(cancel)
+            else:
+                saga.compensate(cancel_guide, trip)
+            raise ApplicationError("on purpose")
 
 
 @workflow.defn
@@ -220,6 +245,46 @@ class Overdue:
         return told
 
 
+@workflow.defn
+class Together:
+    """Pays, as a step of its saga, while it departs.
+
+    What `stumble` says it does besides: "late", when the block has ended it waits for the payment, and registers
+    something more; "go on", books a train when it has paid; "continue", continues as new while it pays.
+    """
+
+    @workflow.run
+    async def run(self, trip: Trip) -> list[str]:
+        saga = Saga()
+
+        async def pay() -> None:
+            await saga.step(call(pay_for, trip, undo=repay, heartbeat_timeout=timedelta(seconds=5)))
+            if trip.stumble == "go on":
+                await saga.step(call(book_part, trip, "train"))
+
+        told, paying = list[str](), asyncio.create_task(pay())
+        try:
+            async with saga:
+                if trip.stumble == "continue":
+                    await workflow.sleep(0.1)
+                    workflow.continue_as_new(Trip(trip.id))
+                await asyncio.gather(paying, workflow.execute_activity(depart, trip))
+            await paying
+        except ActivityError as error:
+            if not trip.stumble:
+                raise
+            told.append(str(error.cause))
+            await workflow.wait([paying])
+            if not paying.cancelled() and isinstance(failed := paying.exception(), ApplicationError):
+                told.append(failed.message)
+        if trip.stumble == "late":
+            try:
+                saga.compensate(unbook_part, trip, "flight")
+            except ApplicationError as error:
+                told.append(error.message)
+        return [*told, saga.state, *(f"{one}: {one.state}" for one in saga.compensations)]
+
+
 undeclared: set[str] = set()
 
 
@@ -237,5 +302,5 @@ class Unfit:
         return "away"
 
 
-WORKFLOWS: list[type] = [Travel, Party, Guarded, Mixed, Unbook, Waiting, Interrupted, Overdue, Unfit]
-ACTIVITIES: list[Callable[..., Any]] = [book_part, unbook_part, pay_for, repay, depart]
+WORKFLOWS: list[type] = [Travel, Party, Guarded, Guided, Mixed, Unbook, Waiting, Interrupted, Overdue, Together, Unfit]
+ACTIVITIES: list[Callable[..., Any]] = [book_part, unbook_part, pay_for, repay, cancel_guide, depart]

@@ -49,6 +49,15 @@ class Options:
             on_exhausted=policy.on_exhausted,
         )
 
+    def without_bounds(self) -> Options:
+        """Return them without what makes a step give up: it is tried at the same intervals until it succeeds."""
+        return dataclasses.replace(
+            self,
+            schedule_to_close_timeout=None,
+            schedule_to_start_timeout=None,
+            retry_policy=dataclasses.replace(self.retry_policy, maximum_attempts=0),
+        )
+
     def fill(self, call: StartActivityInput | StartLocalActivityInput) -> None:
         """Fill what the call leaves open.
 

@@ -116,7 +116,10 @@ class Preparer:
         if batch is not None and isinstance(input, StartActivityInput):
             name = batch.activity if not fill_batch(input, batch, options) else name
         elif options is not None:
-            options.fill(input)
+            # What undoes earlier work does not give up. It parks, unless it may not; then it is tried again for ever,
+            # but for code that says itself what becomes of an error.
+            gives_up = not is_compensating() or options.on_exhausted != "fail" or rule() is not None
+            (options if gives_up else options.without_bounds()).fill(input)
         if input.start_to_close_timeout is None and input.schedule_to_close_timeout is None:
             raise UndeclaredActivity(
                 f"Activity {name!r} has no timeout: no system declares it in this process. Declare it with "

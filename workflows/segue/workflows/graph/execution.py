@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from temporalio.exceptions import is_cancelled_exception
-from temporalio.workflow import NondeterminismError, ReadOnlyContextError
+from temporalio.workflow import NondeterminismError, ReadOnlyContextError, wait
 
 from segue.activities.errors import Terminal
 from segue.workflows.graph.errors import ItemsFailed, quoted, told
@@ -63,8 +64,11 @@ class Execution:
         self._left = count
         self._changed: deque[int] = deque()
         self._tasks: dict[int, asyncio.Task[Any]] = {}
+        # Of each mapped step that has not completed, the results of the items that have, by their place.
+        self._items: dict[int, dict[int, Any]] = {}
         self._finished: asyncio.Future[None] | None = None
         self._stopping = False
+        self._halted = False
         self._broken: BaseException | None = None
 
     async def run(self) -> None:
@@ -125,7 +129,7 @@ class Execution:
             if not self._upstream[index].done:
                 return Verdict.WAIT
             states = [self.states[setup] for setup in setups]
-            if "completed" in states:
+            if "completed" in states or (any(self._items.get(setup) for setup in setups) and self._is_whole()):
                 return Verdict.RUN
             return Verdict.SKIP if all(state == "skipped" for state in states) else Verdict.FAIL
         # A choice goes before every rule, so that it does not matter what ends first.
@@ -138,7 +142,7 @@ class Execution:
     def _launch(self, index: int) -> None:
         step = self.plan.steps[index]
         # What a step gets is settled now: one that does not wait for all before it must get the same in a replay.
-        args = [self._resolve(arg) for arg in step.args]
+        args = [self._resolve(arg, index) for arg in step.args]
         self.states[index] = "running"
         task = asyncio.create_task(self._work(step, args), name=f"step: {step.name}")
         self._tasks[index] = task
@@ -188,14 +192,21 @@ class Execution:
                 upstream.failed += 1
             self._changed.append(after)
 
-    def _resolve(self, arg: Any) -> Any:
+    def _resolve(self, arg: Any, by: int) -> Any:
+        """Return what a step gets for an argument."""
         if is_step(arg):
-            return self.results[arg.declaration.index]
+            return self._result(arg.declaration.index, by)
         if is_outcome(arg):
-            return self.outcome(arg.step.declaration.index)
+            index = arg.step.declaration.index
+            return dataclasses.replace(self.outcome(index), result=self._result(index, by))
         if is_listed(arg) and any(True for _ in references(arg)):
-            return [self._resolve(item) for item in arg]
+            return [self._resolve(item, by) for item in arg]
         return arg
+
+    def _result(self, index: int, by: int) -> Any:
+        """Return what a step gets as another's result: a teardown of a setup that came up in part, that part."""
+        items = self._items.get(index) if index in self.plan.setups[by] else None
+        return [items[place] for place in sorted(items)] if items else self.results[index]
 
     async def _map(self, step: Declaration, args: list[Any]) -> list[Any]:
         """Run a step for each item, and return the results in the items' order.
@@ -205,12 +216,12 @@ class Execution:
         items = args[0]
         if not is_listed(items):
             raise Terminal(f"Step {step.name!r} needs a list to map over, not a {type(items).__name__}")
-        results: list[Any] = [None] * len(items)
+        results = self._items[step.index] = {}
         errors: list[tuple[int, Exception]] = []
         waiting = iter(range(len(items)))
 
         async def work() -> None:
-            while not errors and (index := next(waiting, None)) is not None:
+            while not errors and not self._halted and (index := next(waiting, None)) is not None:
                 try:
                     results[index] = await self._start(step, [items[index], *args[1:]], index)
                 except _OF_THE_RUN:
@@ -218,11 +229,21 @@ class Execution:
                 except Exception as error:
                     errors.append((index, error))
 
-        await asyncio.gather(*(work() for _ in range(min(step.concurrency, len(items)))))
+        working = [asyncio.ensure_future(work()) for _ in range(min(step.concurrency, len(items)))]
+        try:
+            await asyncio.gather(*working)
+        except asyncio.CancelledError:
+            # It comes with the first item that is cancelled, and others may still come up.
+            if self._halted and (left := [one for one in working if not one.done()]):
+                await wait(left)
+            raise
         if errors:
             errors.sort(key=lambda failed: failed[0])
             raise ItemsFailed(errors, len(items)) from errors[0][1]
-        return results
+        if len(results) < len(items):
+            raise asyncio.CancelledError
+        del self._items[step.index]
+        return [results[index] for index in range(len(items))]
 
     def _chosen(self, step: Declaration, choice: Any) -> tuple[str, ...]:
         """Exclude what a branch did not choose, and return the names that it chose.
@@ -252,7 +273,8 @@ class Execution:
         for index, step in enumerate(self.plan.steps):
             if self.states[index] == "pending" and not step.teardown_of:
                 self._close(index, "cancelled")
-        if self._tasks and self._is_whole():
+        self._halted = bool(self._tasks) and self._is_whole()
+        if self._halted:
             # A setup whose result came with the cancellation is to be torn down.
             with contextlib.suppress(asyncio.CancelledError):
                 await arrivals()

@@ -151,6 +151,7 @@ class Graph:
             when: What must have become of the steps before it.
             teardown_of: Makes it a teardown of these setups. It runs once all that follows from them has ended, if
                 one of them completed, also when the run is cancelled, and does not count for whether the graph failed.
+                Of a mapped setup that did not complete it gets the results of the items that did, if any did.
             name: Its name in this graph, which is its activity's id; by default the function's, with -2 for a second.
             options: Those of `workflow.start_activity`, or of `workflow.start_child_workflow` for a child.
 

@@ -179,7 +179,7 @@ def _fits_literal(value: Any, wanted: Any) -> bool:
 def _fits_class(given: Any, wanted: Any) -> bool:
     kind: type = typing.get_origin(given) or given
     other: type = typing.get_origin(wanted) or wanted
-    if kind is other or issubclass(kind, other):
+    if kind is other or _is_subclass(kind, other):
         return _fit_arguments(given, wanted)
     if other in _WIDER.get(kind, ()):
         return True
@@ -189,6 +189,13 @@ def _fits_class(given: Any, wanted: Any) -> bool:
         return _has_fields(other)
     # The sandbox imports a workflow's own module anew for every run: a class may stand there twice.
     return (kind.__module__, kind.__qualname__) == (other.__module__, other.__qualname__)
+
+
+def _is_subclass(kind: type, other: type) -> bool:
+    try:
+        return issubclass(kind, other)
+    except TypeError:  # a TypedDict is a class of no instances: what fits it has its fields
+        return False
 
 
 def _fit_arguments(given: Any, wanted: Any) -> bool:

@@ -145,7 +145,7 @@ class Register:
 
     def repair(self, request: Any) -> Repaired:
         """Repair a step, and return what was done."""
-        entry, sent, repair = self._asked(request)
+        entry, sent, repair = self._asked(request, taken=workflow.unsafe.is_replaying())
         identity = _identity()
         repaired = Repaired(
             step=entry.parked.step,
@@ -165,8 +165,12 @@ class Register:
         entry.repair.set_result(repair)
         return repaired
 
-    def _asked(self, request: Any) -> tuple[Entry, Request, Repair]:
+    def _asked(self, request: Any, *, taken: bool = False) -> tuple[Entry, Request, Repair]:
         """Return the step that is meant, and what is to be done about it.
+
+        Args:
+            request: What was sent.
+            taken: Whether history has taken it.
 
         Raises:
             RepairRefused: It cannot be done.
@@ -185,7 +189,7 @@ class Register:
             return entry, sent, Repair(sent.action, result=values.result(sent.step, sent.result, entry.returns))
         if sent.action != "retry_with":
             return entry, sent, Repair(sent.action)
-        args = values.arguments(sent.step, sent.input, entry.names, entry.hints, len(entry.sent))
+        args = values.arguments(sent.step, sent.input, entry.names, entry.hints, len(entry.sent), taken=taken)
         payloads = workflow.payload_converter().to_payloads(args)
         return entry, sent, Repair(sent.action, args, new_effect=payloads != list(entry.sent))
 

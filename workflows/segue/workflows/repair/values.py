@@ -22,31 +22,51 @@ __all__ = ["arguments", "as_json", "result", "shown"]
 _LARGEST_INPUT: Final = 20_000
 
 
-def arguments(step: str, given: Any, names: Sequence[str], hints: Sequence[Any] | None, count: int) -> list[Any]:
+def arguments(
+    step: str, given: Any, names: Sequence[str], hints: Sequence[Any] | None, count: int, *, taken: bool
+) -> list[Any]:
     """Return the arguments that an operator gives a step.
 
     Args:
         step: Id of the step.
-        given: The argument as JSON, or an array of all if the step has several.
+        given: The argument as JSON, or an array of all if the step takes several.
         names: Names of the parameters, as far as they are known.
         hints: Their types; None if they are not known.
-        count: How many arguments the step was given.
+        count: How many arguments the step was given: what it takes beyond these has defaults.
+        taken: Whether history has taken them: by an earlier version maybe, or under other types.
 
     Raises:
         InvalidRepair: They do not fit. What was sent is not repeated: it may be secret.
     """
-    several = (len(hints) if hints is not None else count) != 1
-    if several and not isinstance(given, list):
-        raise InvalidRepair(f"{step!r} takes {count} arguments: give a JSON array of them")
-    values: list[Any] = list(cast("Iterable[Any]", given)) if several else [given]
-    if len(values) not in ({count} if hints is None else {count, len(hints)}):
-        raise InvalidRepair(f"{step!r} takes {count} arguments, and is given {len(values)}")
-    if hints is None or len(hints) != len(values):
-        return values  # as Temporal does, which goes by type hints only where all parameters are given
-    return [
+    most = len(hints) if hints is not None else count
+    takes = f"{step!r} takes {count if count == most else f'{count} to {most}'} arguments"
+    if most != 1 and isinstance(given, list):
+        values: list[Any] = list(cast("Iterable[Any]", given))
+    elif count == 1:
+        values = [given]
+    else:
+        raise InvalidRepair(f"{takes}: give a JSON array of them")
+    if not count <= len(values) <= most:
+        raise InvalidRepair(f"{takes}, and is given {len(values)}")
+    if hints is None:
+        return values
+    try:
+        return _held_to(step, values, names, hints, takes)
+    except InvalidRepair:
+        if taken:  # what was sent is not compared in replay, and a refusal would break it
+            return values
+        raise
+
+
+def _held_to(step: str, values: Sequence[Any], names: Sequence[str], hints: Sequence[Any], takes: str) -> list[Any]:
+    fitting = [
         _fitting(f"{step!r}: the input {names[index]!r}" if index < len(names) else f"{step!r}: the input", value, hint)
-        for index, (value, hint) in enumerate(zip(values, hints, strict=True))
+        for index, (value, hint) in enumerate(zip(values, hints, strict=False))
     ]
+    if len(fitting) < len(hints) and not all(map(faithful.plain, fitting)):
+        # Temporal goes by type hints only where all parameters are given.
+        raise InvalidRepair(f"{takes}, and these would arrive as plain JSON: give all {len(hints)}")
+    return fitting
 
 
 def result(step: str, given: Any, hint: Any) -> Any:

@@ -3,17 +3,14 @@
 It is a step like any other, with `undo` in its summary, and does not give up. Where its system's policy lets it park,
 it has the policy's attempts, and waits for repair if it has failed for good. Where the policy says
 `on_exhausted="fail"`, the bounds that it sets for ordinary steps do not hold: a compensation is tried again, at the
-policy's intervals, until it succeeds or meets an error that is terminal.
+policy's intervals, until it succeeds or meets an error that is terminal. `segue.workflows.prepared` sees to that, for
+each step that is taken to undo something.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from temporalio.common import RetryPolicy
-
-from segue.activities.system import system_of
 from segue.workflows.calls import Call, execute
 from segue.workflows.compensating import compensating
 from segue.workflows.graph.errors import told
@@ -24,9 +21,6 @@ __all__ = ["Compensation", "CompensationState"]
 
 CompensationState = Literal["registered", "withdrawn", "running", "done", "failed"]
 """Where a compensation is."""
-
-# Temporal has no word for "no bound" that would keep a policy from filling in its own.
-_UNBOUNDED: Final = timedelta(days=3650)
 
 
 class Compensation:
@@ -86,15 +80,4 @@ def _defaults(call: Call[Any]) -> dict[str, Any]:
         return {}
     if call.kind == "child_workflow":
         return {"static_summary": summary}
-    defaults: dict[str, Any] = {"summary": summary}
-    system = system_of(call.fn) or system_of(call.name)
-    if system is not None and system.policy.on_exhausted == "fail":
-        policy = system.policy
-        defaults["retry_policy"] = RetryPolicy(
-            initial_interval=policy.initial_interval,
-            backoff_coefficient=policy.backoff_coefficient,
-            maximum_interval=policy.maximum_interval,
-            maximum_attempts=0,
-        )
-        defaults["schedule_to_close_timeout"] = defaults["schedule_to_start_timeout"] = _UNBOUNDED
-    return defaults
+    return {"summary": summary}
