@@ -131,6 +131,12 @@ def test_nothing_else_is_let_pass(quote: str, text: str) -> None:
     assert found(quote, text) is None
 
 
+def test_parts_of_words_if_asked_for() -> None:
+    """Text that lost a space between two words has what is glued to another word too."""
+    assert locate("1 August 2019", document("as of1 August 2019"), whole_words=False) == Span(start=5, end=18)
+    assert locate("of f", document("of \ufb01sh"), whole_words=False) == Span(start=0, end=4)
+
+
 def test_within_a_part_only() -> None:
     """A part of the document bounds the search, to the character."""
     text = "lamp, lamp, lamp"

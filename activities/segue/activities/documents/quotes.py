@@ -53,15 +53,18 @@ _WHITE: Final = re.compile(r"\s+")
 _LINE: Final = re.compile(r"[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 
-def locate(quote: str, parsed: ParsedDocument, within: Span | None = None) -> Span | None:
+def locate(quote: str, parsed: ParsedDocument, within: Span | None = None, *, whole_words: bool = True) -> Span | None:
     """Return where a quote first stands in a document, or in a part of it; None if it does not, or is empty.
 
-    The span is the true one: it begins with the quote's first character and ends with its last.
+    The span is the true one: it begins with the quote's first character and ends with its last. Without `whole_words`,
+    it may begin and end within a word.
     """
-    return next(locations(quote, parsed, within), None)
+    return next(locations(quote, parsed, within, whole_words=whole_words), None)
 
 
-def locations(quote: str, parsed: ParsedDocument, within: Span | None = None) -> Iterator[Span]:
+def locations(
+    quote: str, parsed: ParsedDocument, within: Span | None = None, *, whole_words: bool = True
+) -> Iterator[Span]:
     """Yield each place at which a quote stands in a document, in order."""
     needle = _squeezed(quote)
     if not needle.letters:
@@ -76,8 +79,10 @@ def locations(quote: str, parsed: ParsedDocument, within: Span | None = None) ->
         start, end = haystack.original(at), haystack.original(stop - 1, last=True)
         if start >= high:
             return
-        if start >= low and end <= high and (span := _matched(wanted, haystack, text, at, stop, low, high)) is not None:
-            yield span
+        if start >= low and end <= high:
+            span = _matched(wanted, haystack, text, at, stop, low, high)
+            if span is not None and not (whole_words and (_is_cut(text, span.start) or _is_cut(text, span.end))):
+                yield span
         at = haystack.letters.find(needle.letters, at + 1)
 
 
@@ -156,9 +161,7 @@ def _matched(wanted: _Gaps, haystack: _Squeezed, text: str, at: int, stop: int, 
         start = _reached_back(lead, found.before, start)
     if trail := _canonical(wanted.after).rstrip():
         end = _reached_on(trail, found.after, end)
-    if start < 0 or end < 0 or _is_cut(text, start) or _is_cut(text, end):
-        return None
-    return Span(start=start, end=end)
+    return Span(start=start, end=end) if start >= 0 and end >= 0 else None
 
 
 def _is_cut(text: str, position: int) -> bool:

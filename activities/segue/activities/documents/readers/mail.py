@@ -7,6 +7,7 @@ An attachment that no reader takes is left out, and a warning names it.
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ def read(data: bytes, name: str, limits: Limits, read_part: ReadPart, warnings: 
     writer.block(subject or "(no subject)", level=1)
     for header in _HEADERS:
         if value := _header(message, header):
-            writer.block(f"{header}: {value}", separator="\n")
+            writer.block(f"{header}: {value}", kind="row", separator="\n")
     body = message.get_body(preferencelist=("plain", "html"))
     if body is not None:
         writer.append(_body(body, name, limits, warnings), below=1)
@@ -115,9 +116,11 @@ def _content(part: MIMEPart) -> bytes:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    # A header that breaks the rules raises when it is taken apart, for example a date that is none.
-    try:
+    """Return a header's value; one that breaks the rules, as it stands."""
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    # What breaks the rules may raise when it is taken apart, or come out as something else.
+    with contextlib.suppress(ValueError, IndexError, AttributeError, TypeError, LookupError):
         value = message.get(name)
-    except (ValueError, IndexError, AttributeError, TypeError):
-        value = next((raw for key, raw in message.raw_items() if key.lower() == name.lower()), "")
-    return " ".join(characters.line(str(value or "")).split())
+        if value is not None and not value.defects:
+            raw = str(value)
+    return " ".join(characters.line(raw).split())
