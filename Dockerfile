@@ -15,7 +15,7 @@ COPY workers workers
 # Every extra but `dev`, which brings the embedded server: this worker has a real one.
 RUN /opt/segue/bin/pip wheel --no-cache-dir --no-deps --build-constraint constraints.txt --wheel-dir /wheels . \
     && set -- /wheels/segue-*.whl \
-    && /opt/segue/bin/pip install --no-cache-dir --constraint constraints.txt "$1[otlp,postgres,sql,objects]"
+    && /opt/segue/bin/pip install --no-cache-dir --constraint constraints.txt "$1[documents,objects,otlp,postgres,retrieval,sql]"
 
 FROM python:${PYTHON}
 COPY --from=build /opt/segue /opt/segue

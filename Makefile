@@ -3,7 +3,7 @@
 # constraints.txt, and the second run starts at once.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench wheel-test constraints public-names clean
+.PHONY: help demo test chaos evals lint format bench wheel-test constraints public-names clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -24,8 +24,9 @@ INSTALL := $(PIP) install -qq --constraint constraints.txt --build-constraint co
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.installed ## forty orders through four systems that misbehave, and a worker that is killed
+demo: $(VENV)/.installed ## forty orders, four systems that misbehave, a worker that is killed; then contracts, with no model
 	$(BIN)/python -m examples.order_to_cash.demo $(ARGS)
+	$(BIN)/python -m examples.contracts.demo $(ARGS)
 
 # Tests wait for servers and timers more than they compute: three processes, each with a server of its own. A process
 # that dies, or hangs in a test for so long that it is killed, ends the run: begun again, it would die of the same test.
@@ -50,6 +51,12 @@ bench: $(VENV)/.installed ## raw temporalio and Segue, alternating on one server
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 # The file's name keeps pytest from collecting it in `make test`: it builds, and fills one environment an interpreter.
+# The data is public, and not part of this repository: docs/evals.md says what the folder holds.
+DATA ?=
+evals: $(VENV)/.installed ## what document and model workflows get right on public data: make evals DATA=folder
+	@test -n "$(DATA)" || { echo "Name the folder of data: make evals DATA=folder (docs/evals.md says what it holds)" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.evals $(DATA) $(ARGS)
+
 wheel-test: $(VENV)/.linters ## build the wheel and run a workflow with it, on each supported Python that is here
 	$(BIN)/python -m pytest tests/house/check_wheel.py -v -rs $(ARGS)
 

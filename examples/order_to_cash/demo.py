@@ -26,11 +26,12 @@ from typing import Final
 import pydantic
 from examples.order_to_cash import ledgers
 from examples.order_to_cash.models import Order, Outcome
-from examples.order_to_cash.processes import ProcessEnded, Worker, addresses, service
-from examples.order_to_cash.screen import Screen
+from examples.order_to_cash.processes import addresses, service
 from examples.order_to_cash.services.ledger import INVENTORY
 from examples.order_to_cash.services.warehouse import stock_up
 from examples.order_to_cash.workflows import FulfilOrder
+from examples.screen import Screen
+from examples.worker import ProcessEnded, Worker
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
@@ -72,7 +73,7 @@ async def demo(folder: Path, seed: int, keep: bool, screen: Screen) -> bool:
         _introduce(screen, server, payments, mail)
         client = await segue.client.connect(target_host=server.address)
         environment = {"TEMPORAL_ADDRESS": server.address, **addresses(folder, payments, mail)}
-        worker = Worker(folder / "worker.log", environment)
+        worker = Worker(["examples.order_to_cash.workflows"], "orders", folder / "worker.log", environment)
         try:
             lost = await fulfil(client, orders, worker, folder, screen)
             audit = ledgers.audit(folder, orders)

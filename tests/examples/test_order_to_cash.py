@@ -23,9 +23,9 @@ import pytest
 from examples.order_to_cash import ledgers
 from examples.order_to_cash.demo import read_orders
 from examples.order_to_cash.models import Order, Outcome
-from examples.order_to_cash.screen import Screen
 from examples.order_to_cash.services.warehouse import STOCK
 from examples.order_to_cash.workflows import FulfilOrder
+from examples.screen import Screen
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment

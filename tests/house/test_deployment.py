@@ -254,11 +254,11 @@ def test_the_image_runs_segue_without_root_on_a_supported_python() -> None:
 
 
 def test_the_image_has_every_extra_that_a_worker_can_use() -> None:
-    """The image installs all of Segue's extras but `dev`, which brings the embedded server."""
+    """The image installs all of Segue's extras but `dev`, which brings the embedded server, and `local`, a model."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (extras,) = re.findall(r'"\$1\[([a-z,]+)\]"', (ROOT / "Dockerfile").read_text())
 
-    assert sorted(extras.split(",")) == sorted(set(project["optional-dependencies"]) - {"all", "dev"})
+    assert sorted(extras.split(",")) == sorted(set(project["optional-dependencies"]) - {"all", "dev", "local"})
 
 
 def test_the_worker_may_drain_before_it_is_killed(compose: dict[str, Any]) -> None:

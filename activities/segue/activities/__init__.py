@@ -2,8 +2,8 @@
 
     from segue.activities import Policy, System, http, sql
 
-The connectors `http`, `mail`, `objects` and `sql` are modules of their own; what they take and return can be imported
-from here too, and is loaded when it is first used.
+The connectors `http`, `llm`, `mail`, `objects` and `sql` are modules of their own; what they take and return can be
+imported from here too, and is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from segue.activities.system import System
 
 if TYPE_CHECKING:
     from segue.activities.http import Download, DownloadRequest, HttpConnector, HttpRequest, HttpResponse
+    from segue.activities.llm import Chat, Completion, Embed, Message, Model, ModelConnector, Recording, Usage
     from segue.activities.mail import Attachment, Mail, Sent
     from segue.activities.objects import (
         ChecksumObject,
@@ -59,6 +60,15 @@ __all__ = [
     "HttpConnector",
     "HttpRequest",
     "HttpResponse",
+    # llm
+    "Chat",
+    "Completion",
+    "Embed",
+    "Message",
+    "Model",
+    "ModelConnector",
+    "Recording",
+    "Usage",
     # mail
     "Attachment",
     "Mail",
@@ -84,6 +94,7 @@ __all__ = [
 # A worker that never mails should not pay for importing a mail connector, nor need the extras of another.
 _CONNECTORS: Final = {
     "http": ("Download", "DownloadRequest", "HttpConnector", "HttpRequest", "HttpResponse"),
+    "llm": ("Chat", "Completion", "Embed", "Message", "Model", "ModelConnector", "Recording", "Usage"),
     "mail": ("Attachment", "Mail", "Sent"),
     "objects": (
         "ChecksumObject",

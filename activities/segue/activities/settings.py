@@ -33,7 +33,25 @@ SETTINGS_FILE: Final = "segue.toml"
 SETTINGS_VARIABLE: Final = "SEGUE_CONFIG"
 
 # Systems that Segue's own connectors declare: a file may name them although no module has imported them yet.
-SHIPPED: Final = frozenset({"http", "http-downloads", "mail", "objects", "sql"})
+SHIPPED: Final = frozenset(
+    {
+        "comparison",
+        "comparison-explanations",
+        "documents",
+        "extraction",
+        "generation",
+        "http",
+        "http-downloads",
+        "llm",
+        "mail",
+        "objects",
+        "research",
+        "retrieval",
+        "sql",
+        "summary",
+        "summary-writing",
+    }
+)
 
 _POLICY_FIELDS: Final = {field.name: field for field in dataclasses.fields(Policy)}
 _CAPACITY_FIELDS: Final = {field.name: field for field in dataclasses.fields(Capacity)}

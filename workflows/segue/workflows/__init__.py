@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from segue.workflows.calls import Call, InvalidCall, call
     from segue.workflows.fanout import Batch, Failure, FanOut, FanOutFailed, InvalidFanOut, fan_out
     from segue.workflows.fanout.stored_results import StoredResults
+    from segue.workflows.generation import Budget, Generated, InvalidGeneration, Models, Requirement, Review, generate
     from segue.workflows.graph import Graph, GraphFailed, InvalidGraph, Outcome, Rule, Step
     from segue.workflows.graph.rules import (
         ALL_DONE,
@@ -41,6 +42,14 @@ __all__ = [
     "FanOutFailed",
     "InvalidFanOut",
     "StoredResults",
+    # Generation
+    "generate",
+    "Budget",
+    "Generated",
+    "InvalidGeneration",
+    "Models",
+    "Requirement",
+    "Review",
     # Graph
     "Graph",
     "GraphFailed",
@@ -86,6 +95,15 @@ _MODULES: Final = {
     ),
     "segue.workflows.fanout": ("fan_out", "Batch", "Failure", "FanOut", "FanOutFailed", "InvalidFanOut"),
     "segue.workflows.fanout.stored_results": ("StoredResults",),
+    "segue.workflows.generation": (
+        "generate",
+        "Budget",
+        "Generated",
+        "InvalidGeneration",
+        "Models",
+        "Requirement",
+        "Review",
+    ),
     "segue.workflows.graph": ("Graph", "GraphFailed", "InvalidGraph", "Outcome", "Rule", "Step"),
     "segue.workflows.graph.rules": (
         "ALL_SUCCEEDED",

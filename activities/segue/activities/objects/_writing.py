@@ -90,7 +90,8 @@ class _Writing:
                 if not await staged.publish(replace=False):
                     return await self._settled()
             elif same := await self._same():
-                return same
+                # The folder keeps no media type, and the first writing's reference had the one that was given.
+                return same.model_copy(update={"content_type": self.content_type})
             else:
                 await staged.publish(replace=True)
         return self._ref((await stat(self.address)).etag)

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "Mend": {"parked": "repair", "repair": "repair"},
     "Decide": {"approvals": "decide", "approve": "decide", "reject": "decide"},
     "Verify": {"replay": "verify"},
+    "Models": {"evals": "evals", "model": "model"},
 }
 
 _EPILOG: Final = f"""\

@@ -1,0 +1,10 @@
+"""Sets of words, written as they are read."""
+
+from __future__ import annotations
+
+__all__ = ["words"]
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())

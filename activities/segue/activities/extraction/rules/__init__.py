@@ -1,0 +1,1 @@
+"""Rules: what a document says, found without a model. Pure, synchronous code."""

@@ -1,0 +1,195 @@
+"""Deep research without a model, on a real Temporal server: every sentence is a document's own, and it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from tests.research.conftest import answered, report_of, steps_of
+from tests.research.leases import HARBOUR, MILL, QUESTION, write_leases
+
+from segue.activities import documents, objects
+from segue.activities.generation import Requirement, validators
+from segue.activities.research import Report
+from segue.workflows.research import ResearchRequest
+
+
+async def test_an_extractive_answer(client: Client, queue: str, tmp_path: Path) -> None:
+    """The sentences that fit, word for word, each with its span; and the report says that no model wrote it."""
+    request = ResearchRequest(
+        question=QUESTION, corpus=write_leases(tmp_path / "leases"), store=str(tmp_path / "store")
+    )
+    answer = await answered(client, queue, request)
+    report = await report_of(answer)
+
+    assert [one.text for one in report.sections[0].sentences] == [
+        "The Tenant may terminate the lease upon thirty days' written notice.",
+        "Either party may terminate the lease upon ninety days' written notice.",
+        "The Landlord may not terminate the lease before its first anniversary.",
+    ]
+    texts = {name: documents.parse(text.encode(), name) for name, text in (("harbour.md", HARBOUR), ("mill.md", MILL))}
+    assert all(texts[quote.name].quote(quote.citation) == quote.text for quote in report.quotes)
+    assert answer.model_dump(
+        include={"sections", "sentences", "quotes", "removed", "total", "engines", "documents"}
+    ) == {
+        "sections": 1,
+        "sentences": 3,
+        "quotes": 3,
+        "removed": 0,
+        "total": 1.0,
+        "engines": ("bm25", "rules"),
+        "documents": 3,
+    }
+    markdown = (await objects.read(answer.markdown)).decode()
+    assert (
+        "*3 documents searched. Extractive: sentences of the documents, found by bm25; no model wrote this.*"
+        in markdown
+    )
+    page = (await objects.read(answer.html)).decode()
+    assert page.count('<li id="quote-') == 3
+
+
+async def test_a_question_of_parts(client: Client, queue: str, tmp_path: Path) -> None:
+    """Each part is searched and noted by itself, at once; the answer to the whole is the best of them."""
+    question = "What is the deposit of Orchard Cottage? When does the lease of Harbour House begin?"
+    request = ResearchRequest(
+        question=question, corpus=write_leases(tmp_path / "leases"), store=str(tmp_path / "store")
+    )
+    answer = await answered(client, queue, request.model_copy(update={"sentences": 1}))
+    report = await report_of(answer)
+
+    assert [(one.question.number, one.sentences[0].text[:20]) for one in report.sections][1:] == [
+        (1, "A deposit of EUR 900"),
+        (2, "The lease begins on "),
+    ]
+    assert report.sections[0].sentences[0].text in {one.sentences[0].text for one in report.sections[1:]}
+
+
+async def test_too_little_is_searched_again(client: Client, queue: str, tmp_path: Path) -> None:
+    """Where notes lack words of the question, those are searched by themselves, as often as is allowed."""
+    question = "Which pets, towels and cheese are allowed?"
+    request = ResearchRequest(
+        question=question,
+        corpus=write_leases(tmp_path / "leases"),
+        store=str(tmp_path / "store"),
+        enough=1.0,
+        requeries=2,
+    )
+    answer = await answered(client, queue, request)
+
+    summaries = await steps_of(client, answer)
+    assert [one for one in summaries if one.startswith("the question")] == [
+        "the question: search",
+        "the question: notes",
+        "the question: other words",
+        "the question, again: search",
+        "the question, again: notes",
+        "the question: other words",
+        "the question, again: search",
+        "the question, again: notes",
+    ]
+    assert "Guests bring their own towels." in (await objects.read(answer.markdown)).decode()
+
+
+async def test_a_search_of_ones_own(client: Client, queue: str, tmp_path: Path) -> None:
+    """Another search enters as one more activity: what it finds is cited as everything else is."""
+    request = ResearchRequest(
+        question="What is the rent of Harbour House?",
+        corpus=write_leases(tmp_path / "leases"),
+        store=str(tmp_path / "store"),
+        searches=("research_test_search",),
+    )
+    answer = await answered(client, queue, request)
+    report = await report_of(answer)
+
+    assert answer.engines == ("bm25", "letters", "rules")
+    assert ("letter.md", "The rent of Harbour House was raised to EUR 4,400 with effect from 1 January 2027.") in [
+        (quote.name, quote.text) for quote in report.quotes
+    ]
+
+
+async def test_a_corpus_is_asked_again(client: Client, queue: str, tmp_path: Path) -> None:
+    """What one research has loaded and indexed another uses as it is."""
+    folder = write_leases(tmp_path / "leases")
+    first = await answered(
+        client, queue, ResearchRequest(question=QUESTION, corpus=folder, store=str(tmp_path / "store"))
+    )
+    request = ResearchRequest(question="Are pets allowed?", corpus=first.corpus, store=str(tmp_path / "other"))
+    second = await answered(client, queue, request)
+    assert "No pets are allowed without the written consent" in (await objects.read(second.markdown)).decode()
+    assert not any("index" in one for one in await steps_of(client, second))
+
+
+async def test_what_cannot_be_read_is_named(client: Client, queue: str, tmp_path: Path) -> None:
+    """A broken source stops nothing: the report names it, and why."""
+    folder = write_leases(tmp_path / "leases")
+    (tmp_path / "leases" / "broken.pdf").write_bytes(b"%PDF-1.7 nothing of the kind")
+    answer = await answered(
+        client, queue, ResearchRequest(question=QUESTION, corpus=folder, store=str(tmp_path / "store"))
+    )
+    assert [(one.name, one.problem.split(":")[0]) for one in answer.unread] == [("broken.pdf", "CorruptDocument")]
+    assert "*Could not be read: broken.pdf (CorruptDocument" in (await objects.read(answer.markdown)).decode()
+    assert answer.documents == 3
+
+
+async def test_requirements_are_scored(client: Client, queue: str, tmp_path: Path) -> None:
+    """Code scores the answer; what only a judge could say is not met, and says why; both stand in the report."""
+    request = ResearchRequest(
+        question=QUESTION,
+        corpus=write_leases(tmp_path / "leases"),
+        store=str(tmp_path / "store"),
+        requirements=(
+            Requirement(name="notice", description="Names the notice", validator=validators.contains("ninety days")),
+            Requirement(name="clear", description="Is clear"),
+        ),
+    )
+    answer = await answered(client, queue, request)
+    assert [(one.requirement, one.score, one.reason) for one in answer.scores] == [
+        ("notice", 1.0, "holds all of 'ninety days'"),
+        ("clear", 0.0, "was not looked at, because no model is configured to judge"),
+    ]
+    report: Report = await report_of(answer)
+    assert (report.total, report.scores) == (0.5, answer.scores)
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({}, "Nothing can be researched: 'FOLDER' holds no document of a kind that can be read"),
+        (
+            {"broken.pdf": b"%PDF-1.7 no"},
+            "Nothing can be researched: none of the 1 sources in 'FOLDER' can be read, 'broken.pdf' because Corrupt",
+        ),
+    ],
+)
+async def test_there_is_nothing_to_search(
+    client: Client, queue: str, tmp_path: Path, files: dict[str, bytes], problem: str
+) -> None:
+    """A folder without anything that can be read is an error that says so."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    request = ResearchRequest(question=QUESTION, corpus=str(folder), store=str(tmp_path / "store"))
+    with pytest.raises(WorkflowFailureError) as failed:
+        await answered(client, queue, request)
+    cause: Any = failed.value.cause
+    assert cause.type == "InvalidResearch"
+    assert cause.message.replace(str(folder), "FOLDER").startswith(problem)
+
+
+async def test_nothing_is_found(client: Client, queue: str, tmp_path: Path) -> None:
+    """A question that the documents do not answer gets no sentence, and is named; a search that fails stops nothing."""
+    request = ResearchRequest(
+        question="Zebra xylophone?",
+        corpus=write_leases(tmp_path / "leases"),
+        store=str(tmp_path / "store"),
+        searches=("research_test_search",),
+    )
+    answer = await answered(client, queue, request)
+    assert (answer.sentences, answer.unanswered, answer.failures) == (0, 1, ("research_test_search: NoZebras",))
+    markdown = (await objects.read(answer.markdown)).decode()
+    assert "The documents do not answer this." in markdown
+    assert "*Nothing was found on: Zebra xylophone?*" in markdown
