@@ -1,6 +1,6 @@
 """What the document and model workflows get right, measured on public data; prints tables.
 
-    python -m benchmarks.evals DATA [--only alignment|retrieval|extraction|summaries|requirements] [--json FILE]
+    python -m benchmarks.evals DATA [--only alignment|retrieval|summaries|requirements] [--json FILE]
 
 DATA is a folder of public data sets, none of which is part of this repository; docs/evals.md says which, and how each
 lies in it. An evaluation whose data is not there says so, and the others go on.
@@ -19,7 +19,6 @@ from typing import Any, Final
 EVALS: Final = {
     "alignment": ("cuad", "site-policy", "commonpaper-csa"),
     "retrieval": ("cuad", "contract-nli"),
-    "extraction": ("cuad",),
     "summaries": ("earnings21", "cuad", "site-policy"),
     "requirements": ("ifeval",),
 }

@@ -258,8 +258,8 @@ def same_name(graph: Graph) -> None:
         (nothing_at_once, "Step 'square' has concurrency=0, which lets nothing run: it must be at least 1"),
         (
             no_fields,
-            "The graph cannot run, for 2 reasons:\n- Step 'take_fields' takes 'fields' as Fields, but 'extract' returns "
-            "list[int]\n- Step 'take_fields-2' takes 'fields' as Fields, but 'give_rows' returns Rows",
+            "The graph cannot run, for 2 reasons:\n- Step 'take_fields' takes 'fields' as Fields, but 'extract' "
+            "returns list[int]\n- Step 'take_fields-2' takes 'fields' as Fields, but 'give_rows' returns Rows",
         ),
         (same_name, "2 steps are named 'one': give each a name of its own"),
     ],
