@@ -293,7 +293,8 @@ class FlowControl:
             for turn in waiting:
                 if not turn.done():
                     self._wait(turn.ticket, -1)
-                    turn.set_exception(error)
+                    # One each: raised by thousands, the same error would gather all their tracebacks.
+                    turn.set_exception(Terminal(error.message, type=error.type))
             waiting.clear()
 
     def _check(self, ticket: Ticket) -> None:
