@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from segue.workflows.agents import Agent, AgentResult, AgentTask, InvalidAgent, agent, agent_tool, tool
     from segue.workflows.approvals import ApprovalExpired, Decision, Escalation, InvalidApproval, Notice, approval
     from segue.workflows.calls import Call, InvalidCall, call
     from segue.workflows.fanout import Batch, Failure, FanOut, FanOutFailed, InvalidFanOut, fan_out
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from segue.workflows.saga import Compensation, CompensationFailed, DeadlineExceeded, InvalidSaga, Saga
 
 __all__ = [
+    # Agents
+    "agent",
+    "Agent",
+    "AgentResult",
+    "AgentTask",
+    "InvalidAgent",
+    "agent_tool",
+    "tool",
     # Approval
     "ApprovalExpired",
     "Decision",
@@ -85,6 +94,15 @@ __all__ = [
 
 # The sandbox imports this package anew for every run, so it imports nothing until a name is asked for (PEP 562).
 _MODULES: Final = {
+    "segue.workflows.agents": (
+        "agent",
+        "Agent",
+        "AgentResult",
+        "AgentTask",
+        "InvalidAgent",
+        "agent_tool",
+        "tool",
+    ),
     "segue.workflows.approvals": (
         "ApprovalExpired",
         "Decision",
