@@ -204,14 +204,15 @@ async def test_a_killed_worker_costs_no_answer_twice(client: Client, versions: C
 
     assert (report.explained, report.unexplained, report.usage.calls) == (3, 0, 3)
     assert (model.paid, len(model.asked)) == (3, 4)
-    assert [(step.name, step.attempts) for step in await steps(handle)] == [
-        ("segue.documents.load", 1),
-        ("segue.documents.load", 1),
+    # Which of the three questions came last, and so was asked again, is a matter of chance.
+    assert sorted((step.name, step.attempts) for step in await steps(handle)) == [
         ("segue.comparison.compare", 1),
         ("segue.comparison.explain", 1),
         ("segue.comparison.explain", 1),
         ("segue.comparison.explain", 2),
         ("segue.comparison.report", 1),
+        ("segue.documents.load", 1),
+        ("segue.documents.load", 1),
     ]
 
 

@@ -128,7 +128,7 @@ async def frame(page: Page, border: str, width: float = 1.5, since: datetime = d
 
 
 @press.activity
-async def weigh(page: int, text: str, test: str) -> int:
+async def weigh_page(page: int, text: str, test: str) -> int:
     """Every tenth page fails once."""
     if note(test, page) == 1 and page % 10 == 3:
         raise ValueError("paper jam")
@@ -136,7 +136,7 @@ async def weigh(page: int, text: str, test: str) -> int:
 
 
 @press.activity
-async def stamp(page: Page, marks: list[str], test: str) -> tuple[int, list[str]]:
+async def stamp_page(page: Page, marks: list[str], test: str) -> tuple[int, list[str]]:
     """Every page fails once."""
     if note(test, page.number) == 1:
         raise ValueError("paper jam")
@@ -307,7 +307,7 @@ class Altered:
     @workflow.run
     async def run(self, test: str, batch: int | None) -> list[tuple[int, list[str]]]:
         pages, marks = [Page(number) for number in range(6)], ["draft"]
-        spreading = asyncio.create_task(fan_out(stamp, pages, marks, test, batch=batch, concurrency=2))
+        spreading = asyncio.create_task(fan_out(stamp_page, pages, marks, test, batch=batch, concurrency=2))
         await asyncio.sleep(0)
         for page in pages:
             page.number += 100
@@ -322,7 +322,7 @@ class Heavy:
 
     @workflow.run
     async def run(self, test: str, pages: int, size: int, batch: int | None) -> list[int]:
-        return await fan_out(weigh, range(pages), "x" * size, test, batch=batch, concurrency=10)
+        return await fan_out(weigh_page, range(pages), "x" * size, test, batch=batch, concurrency=10)
 
 
 @workflow.defn
@@ -389,4 +389,4 @@ class Refused:
 
 
 WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered, Heavy]
-ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp, weigh, *PRESSES.values()]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp_page, weigh_page, *PRESSES.values()]
