@@ -13,6 +13,7 @@ from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy, VersioningBehavior
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from segue.activities import Capacity, ObjectRef, Policy, Retryable, System, Terminal, idempotency_key
@@ -133,6 +134,12 @@ async def weigh_page(page: int, text: str, test: str) -> int:
     if note(test, page) == 1 and page % 10 == 3:
         raise ValueError("paper jam")
     return page + len(text)
+
+
+@press.activity
+async def copy_page(size: int, test: str) -> str:
+    note(test, size)
+    return "x" * size
 
 
 @press.activity
@@ -326,6 +333,19 @@ class Heavy:
 
 
 @workflow.defn
+class Copies:
+    """Has texts of some sizes made, and returns how many came, or the error."""
+
+    @workflow.run
+    async def run(self, test: str, sizes: list[int], batch: int | None, concurrency: int) -> tuple[int, str, str]:
+        try:
+            texts = await fan_out(copy_page, sizes, test, batch=batch, concurrency=concurrency)
+        except ApplicationError as error:
+            return 0, str(error.type), error.message
+        return sum(map(len, texts)), "", ""
+
+
+@workflow.defn
 class Defaults:
     """Leaves arguments out that have defaults."""
 
@@ -388,5 +408,5 @@ class Refused:
         return told
 
 
-WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered, Heavy]
-ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp_page, weigh_page, *PRESSES.values()]
+WORKFLOWS: list[type] = [Print, PrintObjects, Refused, Undeclared, Defaults, Altered, Heavy, Copies]
+ACTIVITIES: list[Callable[..., Any]] = [large_page, frame, bind, stamp_page, weigh_page, copy_page, *PRESSES.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import sys
 import uuid
 from collections import Counter
@@ -22,6 +23,7 @@ from tests.fanout.pages import (
     ACTIVITIES,
     WORKFLOWS,
     Altered,
+    Copies,
     Defaults,
     Edition,
     Ended,
@@ -38,8 +40,8 @@ from tests.recorded import beginnings, recorded
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.replay import replay
-from segue.workflows import Failure, fan_out
-from segue.workflows.fanout import shard
+from segue.workflows import Failure, fan_out, history_room
+from segue.workflows.fanout import foresight, shard
 from segue.workflows.fanout.shard import FanOutShard, PinnedFanOutShard
 
 
@@ -266,6 +268,71 @@ async def test_wide_fan_outs_spread_over_children(client: Client, test: str, sho
         }
         for number in range(310)
     }
+
+
+async def copied(
+    client: Client, test: str, sizes: list[int], batch: int | None, concurrency: int = 10
+) -> tuple[int, str, str]:
+    async with worker(client, test):
+        args = [test, sizes, batch, concurrency]
+        return await client.execute_workflow(Copies.run, args=args, id=test, task_queue=test)
+
+
+@pytest.mark.parametrize(
+    ("batch", "here", "most", "advice"),
+    [
+        (None, 1000, 60, "batch= and results_to="),
+        (10, 1000, 60, "results_to="),
+        (10, 10, 190, "results_to="),
+    ],
+)
+async def test_results_that_will_not_fit_fail_it_early(
+    client: Client, test: str, monkeypatch: pytest.MonkeyPatch, batch: int | None, here: int, most: int, advice: str
+) -> None:
+    """The first results show that all of them are more than a history holds: few items are done in vain."""
+    monkeypatch.setattr(foresight, "ROOM", 1_500_000)
+    monkeypatch.setattr(sys.modules[fan_out.__module__], "_HERE", here)
+    monkeypatch.setattr(sys.modules[fan_out.__module__], "_A_CHILD", 6)
+    copies, kind, message = await copied(client, test, [3000] * 600, batch)
+
+    assert (copies, kind) == (0, "HistoryFull")
+    assert re.fullmatch(
+        r"Fan-out 'copy_page': \d+ of 600 items are done\. Their results are 0\.\d MB, and with those to come this "
+        r"run's history would hold about [12]\.\d MB: Temporal ends a run at 50 MB\. Give "
+        + re.escape(advice)
+        + r", so that the workers write the results to objects and return references, or have 'copy_page' store what "
+        "is large itself",
+        message,
+    )
+    assert seen[test].runs.total() <= most
+
+
+@pytest.mark.parametrize("batch", [None, 10])
+async def test_large_results_at_first_say_little(
+    client: Client, test: str, monkeypatch: pytest.MonkeyPatch, batch: int | None
+) -> None:
+    """Results that fit are waited for, also where the first of them are the largest by far, or all is nearly full."""
+    monkeypatch.setattr(foresight, "ROOM", 1_500_000)
+    sizes = [9000] * 10 + [500] * 490 + [9000] * 100
+    assert await copied(client, test, sizes, batch) == (sum(sizes), "", "")
+    assert seen[test].runs == {9000: 110, 500: 490}
+
+
+async def test_steps_that_find_no_room_name_the_way_out(
+    client: Client, test: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where flow control is the first to see that the history will not do, its error tells what a fan-out can do."""
+    monkeypatch.setattr(history_room, "ROOM", 500_000)
+    copies, kind, message = await copied(client, test, [20_000] * 100, None, concurrency=100)
+
+    assert (copies, kind) == (0, "HistoryFull")
+    assert re.fullmatch(
+        r"Fan-out 'copy_page': \d+ of 100 items are done\. This run's history holds 0\.\d MB, and \d\d steps of about "
+        r"20 kB each are still to come: Temporal ends a run at 50 MB\. Give batch= and results_to=, so that the "
+        r"workers write the results to objects and return references, or have 'copy_page' store what is large itself",
+        message,
+    )
+    assert seen[test].runs.total() < 20
 
 
 @pytest.mark.parametrize("batch", [None, 1])

@@ -21,11 +21,11 @@ from typing import Any, Final
 
 from temporalio import workflow
 
-from segue.activities.errors import Terminal
 from segue.workflows.history_room import (
     HISTORY_BYTES,
     LOCAL_RESULT_LIMIT,
     Command,
+    HistoryFull,
     HistoryRoom,
     Kind,
     Meter,
@@ -33,10 +33,7 @@ from segue.workflows.history_room import (
     weight_of,
 )
 
-__all__ = ["HISTORY_FULL", "FlowControl", "Ticket"]
-
-HISTORY_FULL: Final = "HistoryFull"
-"""Type of the error that fails a run whose history cannot hold what it is about to do."""
+__all__ = ["FlowControl", "Ticket"]
 
 # The server refuses the 2,001st. Half of that leaves room for what is not counted here.
 _MOST_OPEN: Final[dict[Command, int]] = {
@@ -153,7 +150,7 @@ class FlowControl:
         """Count a command as open and return True if it may be sent now; else its turn must be awaited.
 
         Raises:
-            Terminal: The history cannot hold it.
+            HistoryFull: The history cannot hold it.
         """
         self._look()
         self._check(ticket)
@@ -168,7 +165,7 @@ class FlowControl:
         """Wait until a command may be sent, and count it as open.
 
         Raises:
-            Terminal: The history cannot hold it with all that waits before it.
+            HistoryFull: The history cannot hold it with all that waits before it.
         """
         self._check(ticket)
         command = ticket.command
@@ -198,7 +195,7 @@ class FlowControl:
         """Return as soon as a command may be sent, now or when its turn has come, and count it as open.
 
         Raises:
-            Terminal: The history cannot hold it.
+            HistoryFull: The history cannot hold it.
         """
         if not self.enter(ticket):
             await self.turn(ticket)
@@ -279,35 +276,36 @@ class FlowControl:
             more = f"{self.held:,} steps of about {each / 1024:,.0f} kB each are still to come"
             self._refuse_held(self._full(more))
 
-    def _full(self, why: str) -> Terminal:
-        return Terminal(
+    def _full(self, why: str) -> HistoryFull:
+        return HistoryFull(
             f"This run's history holds {self._room.used / 2**20:,.1f} MB, and {why}: Temporal ends a run at "
-            f"{HISTORY_BYTES // 2**20} MB. Let the steps store what is large as objects and send references, or spread "
-            "them over child workflows with fan_out",
-            type=HISTORY_FULL,
+            f"{HISTORY_BYTES // 2**20} MB",
+            "Let the steps store what is large as objects and send references, or spread them over child workflows "
+            "with fan_out",
+            of_bytes=True,
         )
 
-    def _refuse_held(self, error: Terminal) -> None:
+    def _refuse_held(self, error: HistoryFull) -> None:
         """Fail all that wait, so that nobody waits behind what will not be done. What was sent goes on to its end."""
         for waiting in (*self._held.values(), *self._paused.values()):
             for turn in waiting:
                 if not turn.done():
                     self._wait(turn.ticket, -1)
                     # One each: raised by thousands, the same error would gather all their tracebacks.
-                    turn.set_exception(Terminal(error.message, type=error.type))
+                    turn.set_exception(HistoryFull(error.fact, error.advice, of_bytes=error.of_bytes))
             waiting.clear()
 
     def _check(self, ticket: Ticket) -> None:
         """Do nothing if the history can hold what is open, what waits, and one step more.
 
         Raises:
-            Terminal: It cannot. Those that wait are refused with it.
+            HistoryFull: It cannot. Those that wait are refused with it.
         """
         self._check_events(ticket)
         if (error := self._refusal(ticket)) is not None:
             raise error
 
-    def _refusal(self, ticket: Ticket) -> Terminal | None:
+    def _refusal(self, ticket: Ticket) -> HistoryFull | None:
         """Return what is wrong if the history has no room for a step, whatever else ends."""
         if ticket.undoes:
             if not self._room.admits_undoing():
@@ -321,11 +319,12 @@ class FlowControl:
         waits, margin = (0, _EVENTS_UNDOING) if ticket.undoes else (self.held, _EVENTS_MARGIN)
         coming = sum(self._open.values()) + waits + 1
         if length + _EVENTS_A_STEP * coming > _EVENTS - margin:
-            error = Terminal(
+            error = HistoryFull(
                 f"This run's history holds {length:,} events and {coming:,} steps are to be added, which is more than "
-                f"the {_EVENTS:,} events at which Temporal ends a run. Use fan_out, which spreads them over child "
-                "workflows, or continue as new when workflow.info().is_continue_as_new_suggested()",
-                type=HISTORY_FULL,
+                f"the {_EVENTS:,} events at which Temporal ends a run",
+                "Use fan_out, which spreads them over child workflows, or continue as new when "
+                "workflow.info().is_continue_as_new_suggested()",
+                of_bytes=False,
             )
             if self.measures:
                 self._refuse_held(error)

@@ -16,11 +16,17 @@ import pydantic_core
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from segue.activities.errors import Terminal
+
 __all__ = [
     "CALL_LIMIT",
     "HISTORY_BYTES",
     "LOCAL_RESULT_LIMIT",
+    "ROOM",
+    "SAMPLE",
+    "SHARE",
     "Command",
+    "HistoryFull",
     "HistoryRoom",
     "Kind",
     "Meter",
@@ -37,15 +43,19 @@ LOCAL_RESULT_LIMIT: Final = 1024 * 1024
 """Bytes of a local activity's result, at most: all that end in one workflow task are recorded in one request."""
 
 HISTORY_BYTES: Final = 50 * 1024 * 1024
-# Beyond this only what undoes earlier work is started. One step more, which may take a call's limit both ways, and the
-# run's own result fit beside it.
-_ROOM: Final = HISTORY_BYTES - 6 * 1024 * 1024
+"""Bytes at which Temporal ends a run."""
+
+ROOM: Final = HISTORY_BYTES - 6 * 1024 * 1024
+"""Beyond this only what undoes earlier work is started. One step more, which may take a call's limit both ways, and the
+run's own result fit beside it."""
+
 _UNDOING: Final = HISTORY_BYTES - 256 * 1024
 
-# How many steps of a kind must have shown their size before it is gone by; and what share of those to come, before a
-# run fails by it.
-_SAMPLE: Final = 8
-_SHARE: Final = 0.1
+SAMPLE: Final = 8
+"""How many steps of a kind must have shown their size before it is gone by."""
+
+SHARE: Final = 0.1
+"""And what share of those to come, before a run fails by it."""
 
 _MOST: Final[dict[Command, int]] = {
     "activity": CALL_LIMIT,
@@ -53,6 +63,22 @@ _MOST: Final[dict[Command, int]] = {
     "local_activity": LOCAL_RESULT_LIMIT,
     "signal": 0,
 }
+
+
+class HistoryFull(Terminal):
+    """A run's history cannot hold what it is about to do.
+
+    Attributes:
+        fact: What does not fit.
+        advice: What to do.
+        of_bytes: Whether it is bytes that it has no room for, or else events.
+    """
+
+    def __init__(self, fact: str, advice: str, *, of_bytes: bool) -> None:
+        super().__init__(f"{fact}. {advice}")
+        self.fact = fact
+        self.advice = advice
+        self.of_bytes = of_bytes
 
 
 class Meter:
@@ -110,12 +136,12 @@ class Kind:
         fail, for more ends within them than the server keeps.
         """
         most = _MOST[self.command]
-        return min(most, self.largest + most // self.ended**2) if self.ended >= _SAMPLE else most
+        return min(most, self.largest + most // self.ended**2) if self.ended >= SAMPLE else most
 
     @property
     def share(self) -> float:
         """About how many bytes one of those that wait will add, as far as enough of its like have shown it."""
-        enough = max(_SAMPLE, self.held * _SHARE)
+        enough = max(SAMPLE, self.held * SHARE)
         arguments = self.meter.sent / self.sent if self.sent >= enough else 0
         return arguments + (self.results / self.ended if self.ended >= enough else 0)
 
@@ -150,15 +176,15 @@ class HistoryRoom:
     def admits(self, kind: Kind) -> bool:
         """Whether one more step of a kind may start: its result fits beside those that are still to come."""
         coming = sum(one.open * one.expected for one in self._kinds.values())
-        return self.used + coming + kind.expected <= _ROOM or self.is_last(kind)
+        return self.used + coming + kind.expected <= ROOM or self.is_last(kind)
 
     def is_last(self, kind: Kind) -> bool:
         """Whether nothing is under way whose end would tell more, and there is room for one step."""
-        return not self._waits() and self.used <= _ROOM
+        return not self._waits() and self.used <= ROOM
 
     def is_full(self) -> bool:
         """Whether no step will start any more, whatever is still to end."""
-        return self.used > _ROOM
+        return self.used > ROOM
 
     def admits_undoing(self) -> bool:
         """Whether there is room for a step that undoes earlier work."""
@@ -168,8 +194,8 @@ class HistoryRoom:
         """Return how many bytes each of the steps that wait adds, if they are known not to fit; None if not."""
         waiting = sum(kind.held for kind in self._kinds.values())
         added = sum(kind.held * kind.share for kind in self._kinds.values() if kind.held)
-        coming = sum(kind.open * kind.results / kind.ended for kind in self._kinds.values() if kind.ended >= _SAMPLE)
-        return added / waiting if waiting and self.used + coming + added > _ROOM else None
+        coming = sum(kind.open * kind.results / kind.ended for kind in self._kinds.values() if kind.ended >= SAMPLE)
+        return added / waiting if waiting and self.used + coming + added > ROOM else None
 
     def _waits(self) -> bool:
         return any(kind.open and kind.command != "signal" for kind in self._kinds.values())

@@ -19,6 +19,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 from segue.activities.batch import Earlier, Failure, Report, Retry
 from segue.workflows.fanout.chunks import Chunk
 from segue.workflows.fanout.errors import InvalidFanOut
+from segue.workflows.fanout.foresight import Foresight
 from segue.workflows.fanout.shown import Progress
 
 __all__ = ["Again", "Carrier", "Execution", "failure_of"]
@@ -65,6 +66,7 @@ class Execution:
         full: Whether no further chunk may be started in this run.
         beside: Bytes that go with each chunk beside its own.
         most: How many bytes may be sent in this run, whereupon no further chunk is started; None for any number.
+        foresight: Foresees whether the results fit into the history of this run; None if nobody does.
 
     Attributes:
         done: How many items completed.
@@ -86,6 +88,7 @@ class Execution:
         full: Callable[[], bool] = lambda: False,
         beside: int = 0,
         most: int | None = None,
+        foresight: Foresight | None = None,
     ) -> None:
         self.results: dict[int, Any] = {}
         self.failures: dict[int, Failure] = {}
@@ -101,6 +104,7 @@ class Execution:
         self._full = full
         self._beside = beside
         self._most = most
+        self._foresight = foresight
         self._open: dict[asyncio.Future[Any], Chunk] = {}
         self._ended: deque[asyncio.Future[Any]] = deque()
         self._again: deque[Chunk] = deque()
@@ -127,6 +131,9 @@ class Execution:
         """Run until every item is done, more have failed than may, or the run is full.
 
         When it returns or raises, nothing of it runs any more.
+
+        Raises:
+            HistoryFull: The history of this run will not hold it.
         """
         try:
             while not self.exceeded:
@@ -134,6 +141,8 @@ class Execution:
                 if not self._open and (self._timer is None or self._full() or self._spent):
                     break
                 await self._change()
+                if self._foresight is not None and not self.exceeded:
+                    self._foresight.check(self._progress.total - self.done - len(self.failures), self.sent)
         except (Exception, asyncio.CancelledError):
             await self._end()
             raise
@@ -153,7 +162,10 @@ class Execution:
 
     def continued(self, carrier: Carrier, again: Again) -> Execution:
         """Return an execution that goes on with what this one has left, in another way."""
-        execution = Execution(carrier, iter(()), again, allowed=self._allowed, progress=self._progress)
+        execution = Execution(
+            carrier, iter(()), again, allowed=self._allowed, progress=self._progress, foresight=self._foresight
+        )
+        execution.sent = self.sent
         execution.results, execution.failures, execution.stored = self.results, self.failures, self.stored
         execution.done, execution.first_error = self.done, self.first_error
         return execution
@@ -229,7 +241,10 @@ class Execution:
         else:
             # It is not the item that failed: the run is to fail its task, to be evicted, or to be cancelled.
             raise error
+        ended = self.done + len(self.failures)
         self._absorb(chunk, report)
+        if self._foresight is not None and error is None:
+            self._foresight.took(handle.result(), self.done + len(self.failures) - ended)
 
     def _absorb(self, chunk: Chunk, report: Report) -> None:
         if report.failures or report.retries or report.left:

@@ -27,12 +27,14 @@ from segue.workflows.fanout.check import allowed_of, checked, completed
 from segue.workflows.fanout.chunks import Chunk, Kept, chunks
 from segue.workflows.fanout.errors import FanOutFailed, InvalidFanOut
 from segue.workflows.fanout.execution import Again, Carrier, Execution
+from segue.workflows.fanout.foresight import Foresight, overfull
 from segue.workflows.fanout.job import BATCH_BYTES, SENT_BYTES, Batch, ItemOptions, Job, beside
 from segue.workflows.fanout.results import FanOut
 from segue.workflows.fanout.shard import Sharded
 from segue.workflows.fanout.shown import show
 from segue.workflows.fanout.stored import LINE_BATCHES, Source
 from segue.workflows.features import Feature, has
+from segue.workflows.history_room import HistoryFull
 from segue.workflows.summary import summarize
 
 if TYPE_CHECKING:
@@ -163,6 +165,7 @@ async def fan_out(
     Raises:
         InvalidFanOut: It is called so that it cannot run. Nothing was started.
         FanOutFailed: More items failed than may. The cause is the first error, where items are activities of their own.
+        HistoryFull: The history of the run has no room for the results. It fails as soon as the first show it.
     """
     call = checked(fn, items, args, concurrency, batch, tolerate, results_to, options)
     weighs = has(Feature.WEIGHED_FAN_OUTS)
@@ -181,7 +184,8 @@ async def fan_out(
     job = Job.of(call.activity, progress.name, concurrency, batch, allowed, options)
     decode = decoder(call.result)
     if source is not None:
-        way = _Way(Batched(job, common, decode, _folder(results_to, job)), source.chunks(), source.again(size))
+        carrier = Batched(job, common, decode, _folder(results_to, job))
+        way = _Way(carrier, source.chunks(), source.again(size), size, source.batches * size)
     else:
         assert isinstance(items, Sequence)
         single = functools.partial(_kept_single if weighs else _single, job, fn, items, args)
@@ -196,12 +200,16 @@ async def fan_out(
         allowed=allowed,
         progress=progress,
         full=full,
-        beside=size,
+        beside=way.beside,
         most=SENT_BYTES if shared and weighs else None,
+        foresight=Foresight(way.planned) if weighs and results_to is None else None,
     )
-    await execution.run()
-    if way.kept is not None and not execution.exceeded and (left := execution.unfinished()):
-        execution = await _handed_over(way.kept, total, job, common, size, decode, execution, left)
+    try:
+        await execution.run()
+        if way.kept is not None and not execution.exceeded and (left := execution.unfinished()):
+            execution = await _handed_over(way.kept, total, job, common, size, decode, execution, left)
+    except HistoryFull as error:
+        raise overfull(job, execution.done, total, error, stored=results_to is not None) from None
     failures = [execution.failures[index] for index in sorted(execution.failures)]
     if execution.exceeded:
         raise FanOutFailed(job.id, failures, execution.done, total, allowed) from execution.first_error
@@ -219,12 +227,16 @@ class _Way:
         carrier: As activities, as batches, or in child workflows.
         first: The items.
         again: Puts those together that are to be sent again.
+        beside: Bytes that go with each chunk beside its own.
+        planned: How many bytes of items and further arguments the calling run sends, if none is sent again.
         kept: The items, where they may be sent in another way.
     """
 
     carrier: Carrier
     first: Iterator[Chunk]
     again: Again
+    beside: int
+    planned: int
     kept: Kept | None = None
 
 
@@ -254,9 +266,12 @@ def _carried(
     packed = _packed(job, items, size)
     held = sum(len(chunk.data) for chunk in packed)
     activities = len(items) if job.batch is None else len(packed)
-    here = activities <= _HERE and held + activities * size <= SENT_BYTES
+    planned = held + activities * size
+    here = activities <= _HERE and planned <= SENT_BYTES
     if job.batch is None and here:
-        return _Way(single(), (Chunk((index,), b"") for index in range(len(items))), _one_by_one)
+        first = (Chunk((index,), b"") for index in range(len(items)))
+        # What is an activity of its own is not weighed one by one.
+        return _Way(single(), first, _one_by_one, planned // max(activities, 1), planned)
     if job.batch is not None and (here or results_to is not None):
         if activities > LINE_BATCHES:
             raise InvalidFanOut(
@@ -266,12 +281,13 @@ def _carried(
         _check_size(job.activity, held, size, activities, "batches")
         batched = Batched(job, common, decode, _folder(results_to, job))
         kept = Kept(packed)
-        return _Way(batched, iter(packed), _again(kept, job.batch, size), kept)
+        return _Way(batched, iter(packed), _again(kept, job.batch, size), size, planned, kept)
     shards = _shards(len(items), activities, size)
     spread = list(chunks(items.__getitem__, range(len(items)), shards.count, shards.size_bytes))
     _check_size(job.activity, held, size, len(spread), "child workflows")
     kept = Kept(spread)
-    return _Way(Sharded(job, len(spread), common, decode), iter(spread), _again(kept, shards, size), kept)
+    carrier = Sharded(job, len(spread), common, decode)
+    return _Way(carrier, iter(spread), _again(kept, shards, size), size, held + len(spread) * size, kept)
 
 
 def _check_size(activity: str, held: int, size: int, calls: int, called: str) -> None:
