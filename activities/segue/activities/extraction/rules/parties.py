@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from segue.activities.documents import Span
 from segue.activities.extraction.rules.ground import Candidate, Ground
 
-__all__ = ["parties"]
+__all__ = ["alias_of", "parties"]
 
 
 class _Named(NamedTuple):
@@ -323,7 +323,7 @@ def _name(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 _OF: Final = re.compile(r"\s+of\s+")
 _LEGAL: Final = re.compile(r"\b(?:Inc|Corp|Ltd|Limited|LLC|L\.L\.C|LLP|L\.?P|PLC|plc|GmbH|B\.?V|N\.?V|S\.?A)\b\.?$")
-_TRAIL: Final = re.compile(r"\s+(?:and|the|or|of|AND|THE|OR|OF)$")
+_TRAIL: Final = re.compile(r"\s+(?:and|the|or|of|AND|THE|OR|OF)\s*$")
 _REFERENCE: Final = re.compile(
     r"\b(?:agreement|hereof|thereof|hereby)\b|\b(?:section|schedule|article|exhibit|annex|clause)\s+\w", re.IGNORECASE
 )
