@@ -202,6 +202,10 @@ def test_jurisdictions(text: str, expected: list[str]) -> None:
             "agree as follows:",
             ["Larch Systems, Inc.", "Fir B.V."],
         ),
+        (
+            'BETWEEN\n\n(1)  Elm Estates plc (the "Landlord"); and\n\n(2)  Oak Works Ltd (the "Tenant").\n',
+            ["Elm Estates plc", "Oak Works Ltd"],
+        ),
         ("Nothing is said here about anybody at all.", []),
     ],
 )
@@ -236,6 +240,7 @@ def test_every_field_of_a_lease() -> None:
     ("sentence", "name", "expected"),
     [
         ("The term of this Agreement is five (5) years. It survives for two years after termination.", "term", ["P5Y"]),
+        ("This agreement remains in force for two years.", "term", ["P2Y"]),
         ("During the term of this Agreement and for a period of two (2) years thereafter nobody competes.", "term", []),
         (
             "It renews automatically for successive one (1) year periods unless notice is given at least 60 days "

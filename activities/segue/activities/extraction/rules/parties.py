@@ -93,7 +93,9 @@ _SINGLE: Final = frozenset({
     "seller", "purchaser", "contractor", "provider", "employer", "employee", "corporation", "whereas", "you",
     "us", "we", "recitals", "witnesseth", "each", "either", "affiliates", "affiliate", "subsidiaries",
     "subsidiary", "successors", "assigns", "confidential", "execution", "version", "page", "draft", "address",
-    "both", "name", "attention", "contact", "telephone"
+    "both", "name", "attention", "contact", "telephone", "franchisor", "franchisee", "master", "vendor", "borrower",
+    "lender", "manufacturer", "publisher", "issuer", "investor", "guarantor", "offering", "subject", "securities",
+    "exchange", "commission"
 })  # fmt: skip
 _WORDS: Final = re.compile(r"[^\W_]+(?:['\u2019.&-][^\W_]+)*")
 _LONGEST: Final = 120
@@ -338,7 +340,10 @@ def _is_name(text: str) -> bool:
     capital = [
         word
         for word in words
-        if any(map(str.isupper, word)) or word[0].isdigit() or re.search(r"\.(com|net|org)$", word)
+        if any(map(str.isupper, word))
+        or word[0].isdigit()
+        or re.search(r"\.(com|net|org)$", word)
+        or re.fullmatch(_FORM, word)
     ]
     small = [
         word

@@ -365,7 +365,7 @@ ROLES: Final = (
             _cue("sentence", r"initial\s+term|[\"“](?:initial\s+)?term[\"”]", 1.5),
             _cue(
                 "before",
-                r"(?:continue|remain|be|run|last|extend|valid)\s+(?:in\s+(?:full\s+force\s+and\s+)?(?:effect|"
+                r"(?:(?:continue|remain|run|last|extend)s?|be|valid)\s+(?:in\s+(?:full\s+force\s+and\s+)?(?:effect|"
                 r"force)\s+)?(?:\w+\s+){0,3}?(?:for|until|to|through)\s+(?:an?\s+|the\s+)?(?:initial\s+|"
                 r"minimum\s+)?(?:period|term)?\s*(?:of\s+)?(?:the\s+)?$",
                 3.0,
