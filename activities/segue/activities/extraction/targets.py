@@ -28,8 +28,8 @@ async def listed(request: ListTargets) -> Targets:
     form = request.form.pinned()
     targets: dict[str, Target] = {}
     async for target in _targets(request):
-        # A file that is named twice is read once.
-        targets.setdefault(target.url or f"{target.document}", target)
+        # A file that is named twice, by its path and by its URL too, is read once.
+        targets.setdefault(_place(target), target)
     if not targets:
         where = f" below {request.prefix!r}" if request.prefix is not None else ""
         raise Terminal(f"There are no documents to read{where}", type="NoDocuments")
@@ -60,6 +60,12 @@ async def _targets(request: ListTargets) -> AsyncIterator[Target]:
     for ref in request.lists:
         async for target in _of_list(ref):
             yield target
+
+
+def _place(target: Target) -> str:
+    from segue.activities.objects._address import Address
+
+    return f"{target.document}" if target.url is None else Address.parse(target.url).url
 
 
 async def _folder(store: str) -> str:
