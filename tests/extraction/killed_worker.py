@@ -19,7 +19,7 @@ from segue.workflows.extraction import ExtractData
 SETTINGS = """
 [systems.extraction]
 start_to_close_timeout = "1m"
-heartbeat_timeout = "2s"
+heartbeat_timeout = "4s"
 initial_interval = "100ms"
 """
 
