@@ -1,6 +1,6 @@
 """What the document and model workflows get right, measured on public data; prints tables.
 
-    python -m benchmarks.evals DATA [--only alignment|retrieval|summaries|requirements] [--json FILE]
+    python -m benchmarks.evals DATA [--only alignment|extraction|retrieval|summaries|requirements] [--json FILE]
 
 DATA is a folder of public data sets, none of which is part of this repository; docs/evals.md says which, and how each
 lies in it. An evaluation whose data is not there says so, and the others go on.
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 EVALS: Final = {
     "alignment": ("cuad", "site-policy", "commonpaper-csa"),
+    "extraction": ("cuad",),
     "retrieval": ("cuad", "contract-nli"),
     "summaries": ("earnings21", "cuad", "site-policy"),
     "requirements": ("ifeval",),

@@ -17,24 +17,28 @@ import os
 import shutil
 import signal
 import sys
+from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from examples.contracts.agreement import Agreement
 from examples.screen import Screen
 from examples.worker import ProcessEnded, Worker
 from temporalio.client import Client
 
 import segue.client
-from segue.activities import comparison, documents, objects
+from segue.activities import comparison, documents, objects, sql
+from segue.activities.extraction import Form
 from segue.activities.objects import ROOT_VARIABLE
 from segue.workers import ports
 from segue.workers.server import UI_PORT, DevServerError, dev_server
 from segue.workflows.analysis import Compare, CompareDocuments
+from segue.workflows.extraction import ExtractData, ExtractDocuments
 
 HERE: Final = Path(__file__).parent
 FOLDER: Final = Path(".segue/demo-contracts")
 QUEUE: Final = "contracts"
-MODULES: Final = ("segue.workflows.analysis",)
+MODULES: Final = ("segue.workflows.analysis", "segue.workflows.extraction")
 
 _MARK: Final = ".segue-demo"
 _SHOWN: Final = 9
@@ -58,6 +62,7 @@ async def demo(folder: Path, keep: bool, screen: Screen) -> bool:
             await worker.start()
             screen.event(f"worker {worker.pid} serves the workflows that Segue ships")
             true = await compare(client, screen)
+            true = await extract(client, folder, screen) and true
             if keep:
                 screen.heading("In the Web UI", f"  {server.ui}/namespaces/{server.namespace}/workflows")
                 screen.line("  Ctrl-C ends it.")
@@ -91,6 +96,42 @@ async def compare(client: Client, screen: Screen) -> bool:
     screen.line(f"  {_mark(screen, there == len(quotes))} {there} of {len(quotes)} quotes stand in their documents")
     screen.line(f"  the report, both texts side by side: {report.html.url.removeprefix('file://')}")
     return there == len(quotes)
+
+
+async def extract(client: Client, folder: Path, screen: Screen) -> bool:
+    """Extract what the folder of agreements says into a database, and show the rows with their evidence."""
+    database = f"sqlite:///{folder / 'agreements.db'}"
+    request = ExtractDocuments(form=Form.of(Agreement), prefix="agreements/", store="work/", database=database)
+    report = await client.execute_workflow(ExtractData.run, request, id="extract-agreements", task_queue=QUEUE)
+    screen.heading(
+        f"{report.values} values of {report.done} agreements are in agreements.db",
+        f"  found by {', '.join(report.engines)}, {report.unsettled} for a person to look at",
+    )
+    query = sql.Query(database=database, statement="SELECT * FROM extracted_values ORDER BY name, span_start")
+    found: list[dict[str, Any]] = [dict(row) for row in (await sql.query(query)).dicts()]
+    await sql.close()
+    for name, rows in groupby(found, lambda row: str(row["name"])):
+        screen.line(f"  {screen.paint(name, 'bold')}")
+        for row in rows:
+            said = " ".join(str(row["raw"]).split())
+            screen.line(f"    {row['field']:14} {row['value']:27} {screen.paint(f'“{said}”', 'dim')}")
+    told = json.loads(await objects.read(report.report))
+    for kind in told["errors"]:
+        for one in kind["documents"]:
+            screen.line(f"  {screen.paint('not read', 'yellow')}  {one['message']}")
+    there = sum([await _stands(row, folder) for row in found])
+    screen.line()
+    screen.line(f"  {_mark(screen, there == len(found))} {there} of {len(found)} values stand in their agreements")
+    return there == len(found) == report.values
+
+
+async def _stands(row: dict[str, Any], folder: Path) -> bool:
+    """Whether a row's evidence stands at its span of what was read, and in the file itself, mark-up and space aside."""
+    url = f"agreements/{row['name']}"
+    text = await documents.opened(await documents.load_document(documents.LoadDocument(url=url, store="work/")))
+    source = " ".join((folder / url).read_text().split())
+    said = text.text[row["span_start"] : row["span_end"]]
+    return said == row["raw"] and " ".join(said.split()) in source
 
 
 def _is_there(text: documents.ParsedDocument, quote: documents.Citation) -> bool:

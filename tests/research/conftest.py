@@ -11,7 +11,8 @@ from temporalio.worker import Worker
 from tests.llm.scripted import Scripted, scripted
 from tests.research.leases import ACTIVITIES, WORKFLOWS
 
-from segue.activities import objects
+from segue.activities import llm, objects
+from segue.activities.llm import Usage
 from segue.activities.research import Report
 from segue.workflows.research import DeepResearch, Research, ResearchRequest
 
@@ -53,6 +54,18 @@ async def steps_of(client: Client, answer: Research) -> list[str]:
         async for event in handle.fetch_history_events()
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
+
+
+async def spent_of(client: Client, answer: Research) -> dict[str, Usage]:
+    """What each engine took, as the results of the steps that made an answer say."""
+    spent: dict[str, Usage] = {}
+    async for event in client.get_workflow_handle(_ids[answer.json_report.url]).fetch_history_events():
+        if event.HasField("activity_task_completed_event_attributes"):
+            payloads = event.activity_task_completed_event_attributes.result.payloads
+            for value in await client.data_converter.decode(payloads):
+                for engine, usage in llm.accounts(value):
+                    spent[engine] = spent.get(engine, Usage()) + usage
+    return {engine: usage for engine, usage in spent.items() if usage.calls}
 
 
 async def history_of(client: Client, answer: Research) -> bytes:

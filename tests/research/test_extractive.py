@@ -13,7 +13,7 @@ from tests.research.leases import HARBOUR, MILL, QUESTION, write_leases
 from segue.activities import documents, objects
 from segue.activities.generation import Requirement, validators
 from segue.activities.research import Report
-from segue.workflows.research import ResearchRequest
+from segue.workflows.research import ResearchRequest, reading
 
 
 async def test_an_extractive_answer(client: Client, queue: str, tmp_path: Path) -> None:
@@ -178,6 +178,31 @@ async def test_there_is_nothing_to_search(
     cause: Any = failed.value.cause
     assert cause.type == "InvalidResearch"
     assert cause.message.replace(str(folder), "FOLDER").startswith(problem)
+
+
+async def test_a_folder_of_too_many(
+    client: Client, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder whose references one history would not hold is refused before anything is loaded."""
+    monkeypatch.setattr(reading, "MOST_SOURCES", 2)
+    folder = write_leases(tmp_path / "leases")
+    request = ResearchRequest(question=QUESTION, corpus=folder, store=str(tmp_path / "store"))
+    with pytest.raises(WorkflowFailureError) as failed:
+        await answered(client, queue, request)
+    cause: Any = failed.value.cause
+    assert (cause.type, cause.message) == (
+        "InvalidResearch",
+        f"Nothing was researched: {folder!r} holds more than 2 documents, whose references one history does not hold; "
+        "load and index them in a workflow of your own, and give the Corpus",
+    )
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_requirement_on_the_sources() -> None:
+    """What would look into sources is refused: each sentence is held against them in any case."""
+    quotes = Requirement(name="quoted", description="Quotes", validator=validators.quotes_in_sources())
+    with pytest.raises(ValueError, match="requirement 'quoted' looks into the sources, as every sentence of a report"):
+        ResearchRequest(question=QUESTION, corpus="leases", store="store", requirements=(quotes,))
 
 
 async def test_nothing_is_found(client: Client, queue: str, tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 from tests.llm.scripted import Asked, Scripted, dies, refuses, stalls, status, truncated
-from tests.research.conftest import answered, history_of, report_of, steps_of
+from tests.research.conftest import answered, history_of, report_of, spent_of, steps_of
 from tests.research.leases import HARBOUR, MILL, ORCHARD, QUESTION, write_leases
 
 from segue.activities import documents, objects
 from segue.activities.generation import Requirement
+from segue.activities.llm import Usage
 from segue.activities.research import Report
 from segue.workflows.generation import Budget, Models
 from segue.workflows.research import Research, ResearchRequest
@@ -125,6 +126,9 @@ async def test_a_model_plans_notes_writes_and_judges(
     assert [role(one) for one in model.asked] == ["plan", "notes", "write", "support", "judge"]
     assert (answer.engines, answer.total, answer.failures) == (("bm25", "writer"), 0.9, ())
     assert (answer.usage.calls, model.paid, report.tokens) == (5, 5, answer.usage.tokens)
+    spent = await spent_of(client, answer)
+    assert {engine: usage.calls for engine, usage in spent.items()} == {"writer": 3, "judge": 2}
+    assert spent["writer"] + spent["judge"] == answer.usage
     assert "Made by bm25, writer;" in (await objects.read(answer.markdown)).decode()
     assert await steps_of(client, answer) == [
         f"sources in {tmp_path / 'leases'}",
@@ -279,6 +283,11 @@ async def test_rules_stand_in_for_a_model_that_fails(
     assert {NOTICE, TENANT} <= set(told(report))
     assert (answer.engines, failure in answer.failures) == (("bm25", "rules"), True)
     assert "no model wrote this" in (await objects.read(answer.markdown)).decode()
+    # What was paid for in vain is on the account of a model, not on that of the rules which stand in for it.
+    spent = await spent_of(client, answer)
+    assert set(spent) <= {"writer", "judge"}
+    assert sum(spent.values(), Usage()) == answer.usage
+    assert answer.usage.calls == model.paid
 
 
 async def test_hiccups_are_the_steps_own(client: Client, queue: str, model: Scripted, tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def of(data: bytes, name: str, media_type: str | None) -> Kind:
     declared, charset = _declared(media_type)
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     named = EXTENSIONS.get(extension)
-    content = _told_by_content(data, name, extension)
     called = declared if declared is not None else named
+    content = _told_by_content(data, name, extension, called)
     if content is None:
         if declared is not None and declared not in EXTENSIONS.values():
             raise UnknownKind(
@@ -105,13 +105,13 @@ def _declared(media_type: str | None) -> tuple[str | None, str | None]:
     return (None if essence in _TELLS_NOTHING else _SAME.get(essence, essence)), charset
 
 
-def _told_by_content(data: bytes, name: str, extension: str) -> str | None:
+def _told_by_content(data: bytes, name: str, extension: str, called: str | None) -> str | None:
     """Return what the content says that it is; None for text of whatever kind."""
     head = data[:4096]
     if b"%PDF-" in data[:1024]:
         return PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zipped(data, name)
+        return _zipped(data, name, called)
     if head.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise PasswordProtected(
@@ -139,7 +139,7 @@ def _told_by_content(data: bytes, name: str, extension: str) -> str | None:
     return None
 
 
-def _zipped(data: bytes, name: str) -> str:
+def _zipped(data: bytes, name: str, called: str | None) -> str:
     # The names of a ZIP's parts stand in it as they are.
     if b"word/document" in data:
         return DOCX
@@ -148,6 +148,8 @@ def _zipped(data: bytes, name: str) -> str:
             raise UnknownKind(f"Document {name!r} is {what}, which no reader takes: save it as PDF", name)
     if b"mimetypeapplication/vnd.oasis.opendocument" in data[:200]:
         raise UnknownKind(f"Document {name!r} is of OpenDocument, which no reader takes: save it as DOCX or PDF", name)
+    if called == DOCX:  # one that was cut off: the list of its parts is at the end
+        return DOCX
     raise UnknownKind(f"Document {name!r} is a ZIP archive: unpack it, and load the documents in it", name)
 
 

@@ -16,7 +16,7 @@ import hashlib
 from typing import Final
 
 from segue.activities.documents import kinds
-from segue.activities.documents.errors import EmptyDocument
+from segue.activities.documents.errors import DocumentTooLarge, EmptyDocument
 from segue.activities.documents.limits import Limits
 from segue.activities.documents.parsed import Page, ParsedDocument
 from segue.activities.documents.structure.blocks import Reading
@@ -24,7 +24,7 @@ from segue.activities.documents.structure.outline import outline
 
 __all__ = ["VERSION", "parse"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Counts up with each change of what is made of the same bytes: results of different versions are kept apart."""
 
 
@@ -45,7 +45,13 @@ def parse(data: bytes, name: str, media_type: str | None = None, *, limits: Limi
     if not data.strip():
         raise EmptyDocument(f"Document {name!r} is empty: it has {len(data):,} bytes, and no text", name)
     kind = kinds.of(data, name, media_type)
-    reading = _read(data, name, kind, limits)
+    try:
+        reading = _read(data, name, kind, limits)
+    except RecursionError:
+        # Whichever library it was: all of them go down a document's levels one call at a time.
+        raise DocumentTooLarge(
+            f"Document {name!r} has parts within parts, too deep to be read: it is broken or hostile", name
+        ) from None
     limits.check("characters", len(reading.text), name, "characters of text")
     if not reading.blocks:
         raise EmptyDocument(f"Document {name!r} has no text in it", name)
@@ -84,7 +90,7 @@ def _read(data: bytes, name: str, kind: kinds.Kind, limits: Limits) -> Reading:
         case kinds.MARKDOWN:
             from segue.activities.documents.readers import markdown
 
-            return markdown.read(plain.decoded(data, kind.charset, warnings), warnings)
+            return markdown.read(plain.decoded(data, kind.charset, warnings), name, limits, warnings)
         case kinds.MAIL:
             from segue.activities.documents.readers import mail
 

@@ -20,6 +20,7 @@ from segue.activities.extraction.form import FieldKind, Form, FormField, Invalid
 from segue.activities.extraction.records import Extraction, Question, Value
 from segue.activities.extraction.requests import (
     Answered,
+    Database,
     Extracted,
     ExtractionReport,
     Failed,
@@ -29,6 +30,7 @@ from segue.activities.extraction.requests import (
     OpenQuestion,
     ReportExtraction,
     Settled,
+    Table,
     TakeQuestions,
     Target,
     Targets,
@@ -80,6 +82,8 @@ __all__ = [
     "answer_question",
     # the table of values
     "TABLE",
+    "Table",
+    "Database",
     # errors
     "InvalidForm",
 ]

@@ -100,11 +100,11 @@ def check(field: FormField, claim: Claim, parsed: ParsedDocument, within: Sequen
 
 
 _READERS: Final[Mapping[FieldKind, tuple[str, Callable[[Ground], list[Candidate]]]]] = {
-    "date": ("date", dates),
-    "duration": ("length of time", durations),
-    "money": ("amount of money", amounts),
-    "percentage": ("percentage", percentages),
-    "number": ("number", numbers),
+    "date": ("a date", dates),
+    "duration": ("a length of time", durations),
+    "money": ("an amount of money with its currency", amounts),
+    "percentage": ("a percentage with its sign", percentages),
+    "number": ("a number", numbers),
 }
 
 
@@ -113,22 +113,17 @@ def _read(field: FormField, claim: Claim, parsed: ParsedDocument, span: Span) ->
     called, reader = _READERS[field.kind]
     quoted = ParsedDocument.model_construct(text=parsed.quote(span), clauses=())
     found = reader(Ground(quoted))
-    if not found and field.kind in ("money", "percentage"):
-        # A price list says its currency once, above; then the quote has the bare number.
-        return Rejected(
-            f"the quote has no {called} in it: quote it with its {'currency' if field.kind == 'money' else 'sign'}"
-        )
     if not found:
-        return Rejected(f"the quote has no {called} in it")
+        return Rejected(f"the quote does not say {called}")
     typed = [(one, as_typed(field, one.value)) for one in found]
     said = {str(value) for _, value in typed}
     wanted = _squeezed(claim.value)
     for one, value in typed:
         if len(said) == 1 or wanted in (_squeezed(str(value)), _squeezed(_text(value))):
             if value is None:
-                return Rejected(f"the quote's {called} cannot be had exactly in what the field counts")
+                return Rejected("what the quote says is no whole number of what the field counts")
             return Checked(value, span.start + one.start, span.start + one.end)
-    return Rejected(f"the quote has several of a {called}, and none is the value: quote the value alone")
+    return Rejected(f"the quote says {called} more than once, and none is the value: quote the value alone")
 
 
 def _place(claim: Claim, parsed: ParsedDocument, span: Span) -> Checked | Rejected:

@@ -30,7 +30,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
 from segue.activities.errors import Terminal
@@ -90,17 +90,23 @@ class FormField:
 
 
 class Form(BaseModel):
-    """A form, as workflows pass it on.
+    """A form, as workflows pass it on: `Form.of(Lease)` in code, `"app.leases:Lease"` where somebody writes JSON.
 
     Attributes:
         model: Where the pydantic model is: `package.module:Class`.
-        digest: Of the model's JSON schema, so that a worker with another version of the model is noticed.
+        digest: Of the model's JSON schema, so that a worker with another version of the model is noticed; None for
+            whichever version the worker has that lists the documents.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(pattern=r"^[\w.]+:[\w.]+$")
-    digest: str = Field(pattern=r"^[0-9a-f]{32}$")
+    digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_name(cls, given: Any) -> Any:
+        return {"model": given} if isinstance(given, str) else given
 
     @classmethod
     def of(cls, model: type[BaseModel]) -> Self:
@@ -130,11 +136,21 @@ class Form(BaseModel):
             raise InvalidForm(f"The form {self.model!r} is not on this worker: {error}") from error
         if not (isinstance(found, type) and issubclass(found, BaseModel)):
             raise InvalidForm(f"The form {self.model!r} is no pydantic model on this worker")
-        if _digest(found) != self.digest:
+        if self.digest is not None and _digest(found) != self.digest:
             raise InvalidForm(
                 f"The form {self.model!r} of this worker is another version than the caller's: deploy both alike"
             )
         return found
+
+    def pinned(self) -> Self:
+        """Return the form with the digest of the model that this worker has.
+
+        Raises:
+            InvalidForm: This worker does not have it, has another version of it, or it cannot serve as a form.
+        """
+        model = self.load()
+        fields_of(model)
+        return self.model_copy(update={"digest": _digest(model)})
 
     @property
     def name(self) -> str:

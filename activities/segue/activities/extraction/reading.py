@@ -43,7 +43,8 @@ class Reading:
     Attributes:
         store: Where prompts and answers of a model are kept.
         model: A model that is asked for what rules do not find for sure; None for rules alone.
-        minimum_confidence: What a value of rules must reach to be accepted unseen.
+        minimum_confidence: What a value of rules must reach to be accepted unseen. A model's is accepted when its quote
+            holds.
         attempts: How often a model is asked for a field, the first included.
     """
 
@@ -125,10 +126,13 @@ class _Document:
         return [
             field
             for field in self.fields
-            if not self.held[field.name]
-            or field.name in filled.refused
-            or min(one.confidence for one in self.held[field.name]) < self.how.minimum_confidence
+            if not self.held[field.name] or field.name in filled.refused or self._unsure(field)
         ]
+
+    def _unsure(self, field: FormField) -> list[_Held]:
+        """Return the values of a field that rules are not sure of; what a model says is held against its quote."""
+        least = self.how.minimum_confidence
+        return [one for one in self.held[field.name] if one.engine == RULES and one.confidence < least]
 
     def filled(self) -> Filled:
         return fill(self.model, self.fields, {name: [one.value for one in held] for name, held in self.held.items()})
@@ -144,8 +148,7 @@ class _Document:
                 questions.append(_question(field, "invalid", filled.refused[field.name], place))
                 continue
             values += [_value(self.parsed, field, position, one) for position, one in enumerate(held)]
-            unsure = [one for one in held if one.confidence < self.how.minimum_confidence]
-            if unsure:
+            if unsure := self._unsure(field):
                 detail = f"found by {unsure[0].engine}, with a confidence of {unsure[0].confidence:.2f}"
                 questions.append(_question(field, "unsure", self._told(field, detail), unsure[0]))
             elif not held and (field.required or field.name in self.rejected):

@@ -15,6 +15,7 @@ from segue.activities.sql._databases import DatabaseReference
 
 __all__ = [
     "Answered",
+    "Database",
     "Extracted",
     "ExtractionReport",
     "Failed",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+Database = DatabaseReference
+"""A database by reference: `env:NAME`, `file:/path`, a registered name, or a URL without a password."""
 
 Table = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?$")]
 """Name of a table, with its schema or without."""
@@ -77,7 +81,7 @@ class How(BaseModel):
 
     form: Form
     store: ObjectPrefix
-    database: DatabaseReference | None = None
+    database: Database | None = None
     table: Table = "extracted_values"
     model: Model | None = None
     minimum_confidence: float = Field(default=0.6, ge=0, le=1)
@@ -112,6 +116,7 @@ class ListTargets(BaseModel):
     """Write a list of the documents of a folder, or of those that are named.
 
     Attributes:
+        form: The form that is to be filled: a worker that has another version says so before anything is read.
         store: Folder of the list.
         prefix: The folder whose files are read, with its subfolders.
         urls: Further files.
@@ -121,6 +126,7 @@ class ListTargets(BaseModel):
 
     model_config = _CONFIG
 
+    form: Form
     store: ObjectPrefix
     prefix: ObjectPrefix | None = None
     urls: tuple[ObjectUrl, ...] = ()
@@ -132,12 +138,14 @@ class Targets(BaseModel):
     """A list of documents to be read.
 
     Attributes:
+        form: The form, in the version in which it is filled.
         ref: The object: JSON lines, a `Target` each.
         count: How many.
     """
 
     model_config = _CONFIG
 
+    form: Form
     ref: ObjectRef
     count: int
 

@@ -9,7 +9,7 @@ from segue.activities.documents import ParsedDocument, opened
 from segue.activities.extraction.checking import Checked, Claim, check
 from segue.activities.extraction.filling import fill
 from segue.activities.extraction.form import FormField, fields_of
-from segue.activities.extraction.records import Extraction, Value, plain
+from segue.activities.extraction.records import Extraction, Question, Value, plain
 from segue.activities.extraction.requests import Answered, Settled
 
 __all__ = ["PERSON", "settled"]
@@ -26,7 +26,6 @@ async def settled(request: Answered) -> tuple[Extraction | None, Settled]:
     # What was answered meanwhile is in the object, whatever its reference says.
     extraction = Extraction.model_validate_json(await objects.read(request.question.extraction.url))
     rest = tuple(one for one in extraction.questions if one.field != asked.field)
-    values = [value for value in extraction.values if value.field != asked.field]
 
     def result(accepted: bool, why: str = "") -> Settled:
         return Settled(accepted=accepted, why=why, document=document.digest, field=asked.field)
@@ -34,21 +33,28 @@ async def settled(request: Answered) -> tuple[Extraction | None, Settled]:
     if asked.field not in fields:
         return extraction.model_copy(update={"questions": rest}), result(accepted=True)
     field = fields[asked.field]
+    others = [value for value in extraction.values if value.field != field.name]
+    # Of a list, what nobody asked about stays.
+    kept = [value for value in extraction.values if value.field == field.name and _stays(field, value, asked)]
     if request.quote is None:
-        if field.required:
+        if field.required and not kept:
             return None, result(accepted=False, why="the form needs a value for this field")
-        return extraction.model_copy(update={"values": tuple(values), "questions": rest}), result(accepted=True)
-    parsed = await opened(document)
-    claim = Claim(quote=request.quote, value=request.value or request.quote)
-    checked = check(field, claim, parsed)
-    if not isinstance(checked, Checked):
-        return None, result(accepted=False, why=checked.why)
-    if why := _refused(model, list(fields.values()), field, checked.value):
-        return None, result(accepted=False, why=why)
-    made = _value(field, checked, parsed)
+    else:
+        parsed = await opened(document)
+        checked = check(field, Claim(quote=request.quote, value=request.value or request.quote), parsed)
+        if not isinstance(checked, Checked):
+            return None, result(accepted=False, why=checked.why)
+        if why := _refused(model, list(fields.values()), field, checked.value):
+            return None, result(accepted=False, why=why)
+        kept = sorted([*kept, _value(field, checked, parsed)], key=lambda value: value.start)
     order = list(fields)
-    values = sorted([*values, made], key=lambda value: (order.index(value.field), value.position))
+    values = [*others, *(value.model_copy(update={"position": at}) for at, value in enumerate(kept))]
+    values.sort(key=lambda value: (order.index(value.field), value.position))
     return extraction.model_copy(update={"values": tuple(values), "questions": rest}), result(accepted=True)
+
+
+def _stays(field: FormField, value: Value, asked: Question) -> bool:
+    return field.many and (value.start, value.end) != (asked.start, asked.end)
 
 
 def _refused(model: Any, fields: list[FormField], field: FormField, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from datetime import timedelta
@@ -107,8 +108,10 @@ async def _loaded(target: Target, store: str) -> Document:
 
 async def _written(extraction: Extraction, how: How, document: Document, *, answered: bool = False) -> ObjectRef:
     content = json.dumps(extraction.model_dump(mode="json", exclude={"seconds"}), ensure_ascii=False)
-    # Under the name of what was asked of what: what is found anew takes the place of what was found before.
-    key = objects.join(how.store, "extractions", how.form.digest, f"{document.digest}.json")
+    # Under the name of what was asked of what: what is found anew takes the place of what was found before. The same
+    # text in two files is two documents.
+    place = hashlib.sha256(f"{document.digest} {document.name} {document.source.url}".encode()).hexdigest()[:32]
+    key = objects.join(how.store, "extractions", how.form.pinned().digest or "", f"{place}.json")
     ref = await objects.write(key, content)
     if how.database is not None:
         from segue.activities.extraction.storing import write_values

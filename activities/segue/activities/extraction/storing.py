@@ -1,13 +1,14 @@
 """Values in a database: a row each, with where it stands, written once.
 
-    form, document, field, position     what the row is of: the primary key
+    form, source, field, position       what the row is of: the primary key; `source` is where the file is
     value, unit                         the value, normalised
     raw, span_start, span_end           the text that says so, and where it stands in the document
-    name, source                        the document's name, and where its file is
+    name, document                      the document's name, and the digest of what it held
     engine, confidence, status          what found it, how sure it is; "accepted", or "review" where a person is to look
     workflow                            the run that wrote it
 
-The rows of a document are replaced together, in one transaction with the step's idempotency key.
+The rows of a file are replaced together, in one transaction with the step's idempotency key: a file that has changed
+leaves no row of what it said before, and the same text in two files is two documents.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = ["TABLE", "write_values"]
 TABLE: Final = """\
 CREATE TABLE IF NOT EXISTS {table} (
     form TEXT NOT NULL,
-    document TEXT NOT NULL,
+    source TEXT NOT NULL,
     field TEXT NOT NULL,
     position INTEGER NOT NULL,
     value TEXT NOT NULL,
@@ -39,17 +40,17 @@ CREATE TABLE IF NOT EXISTS {table} (
     span_start INTEGER NOT NULL,
     span_end INTEGER NOT NULL,
     name TEXT NOT NULL,
-    source TEXT NOT NULL,
+    document TEXT NOT NULL,
     engine TEXT NOT NULL,
     confidence DOUBLE PRECISION NOT NULL,
     status TEXT NOT NULL,
     workflow TEXT NOT NULL,
-    PRIMARY KEY (form, document, field, position)
+    PRIMARY KEY (form, source, field, position)
 )"""
 """The table of values, in the SQL of SQLite and PostgreSQL both."""
 
 _COLUMNS: Final = (
-    "form", "document", "field", "position", "value", "unit", "raw", "span_start", "span_end", "name", "source",
+    "form", "source", "field", "position", "value", "unit", "raw", "span_start", "span_end", "name", "document",
     "engine", "confidence", "status", "workflow",
 )  # fmt: skip
 
@@ -61,9 +62,9 @@ async def write_values(database: str, table: str, document: Document, extraction
         EffectConflict: The step has written other values before.
         DatabaseRefused, DatabaseUnavailable and others: As their docstrings say.
     """
-    key = idempotency_key(part) if activity.in_activity() else f"{table}/{extraction.form}/{extraction.document}"
+    key = idempotency_key(part) if activity.in_activity() else f"{table}/{extraction.form}/{document.source.url}"
     # How long reading took is no part of what is written: the next attempt takes another time.
-    request = (table, document.digest, extraction.form, extraction.values, extraction.questions)
+    request = (table, document.source.url, document.digest, extraction.form, extraction.values, extraction.questions)
     workflow = (activity.info().workflow_id or "") if activity.in_activity() else ""
     with contextlib.suppress(sql.IntegrityError, sql.StatementError):
         return await _written(database, key, request, table, document, extraction, workflow)
@@ -105,7 +106,7 @@ async def _replaced(
     rows: list[dict[str, Any]] = [
         {
             "form": extraction.form,
-            "document": document.digest,
+            "source": document.source.url,
             "field": value.field,
             "position": value.position,
             "value": value.value,
@@ -115,7 +116,7 @@ async def _replaced(
             "span_start": value.start,
             "span_end": value.end,
             "name": document.name,
-            "source": document.source.url,
+            "document": document.digest,
             "engine": value.engine,
             "confidence": value.confidence,
             "status": "review" if value.field in unsettled else "accepted",
@@ -124,8 +125,8 @@ async def _replaced(
         for value in extraction.values
     ]
     await connection.execute(
-        text(f"DELETE FROM {table} WHERE form = :form AND document = :document"),
-        {"form": extraction.form, "document": document.digest},
+        text(f"DELETE FROM {table} WHERE form = :form AND source = :source"),
+        {"form": extraction.form, "source": document.source.url},
     )
     if rows:
         marks = ", ".join(f":{column}" for column in _COLUMNS)

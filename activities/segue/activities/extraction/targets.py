@@ -23,22 +23,20 @@ async def listed(request: ListTargets) -> Targets:
 
     Raises:
         Terminal: There are none, or a line of a list is no document.
+        InvalidForm: This worker does not have the form as the caller does, or it cannot serve.
     """
+    form = request.form.pinned()
     targets: dict[str, Target] = {}
     async for target in _targets(request):
-        # A file that is named twice is read once.
-        targets.setdefault(target.url or f"{target.document}", target)
+        # A file that is named twice, by its path and by its URL too, is read once.
+        targets.setdefault(_place(target), target)
     if not targets:
-        raise Terminal(
-            f"There are no documents to read in {request.prefix!r}"
-            if request.prefix is not None
-            else "There are no documents to read: give prefix, urls, documents or lists",
-            type="NoDocuments",
-        )
+        where = f" below {request.prefix!r}" if request.prefix is not None else ""
+        raise Terminal(f"There are no documents to read{where}", type="NoDocuments")
     content = "".join(f"{target.model_dump_json(exclude_defaults=True)}\n" for target in targets.values())
     digest = hashlib.sha256(content.encode()).hexdigest()
     ref = await objects.write(objects.join(request.store, "targets", f"{digest}.jsonl"), content)
-    return Targets(ref=ref, count=len(targets))
+    return Targets(form=form, ref=ref, count=len(targets))
 
 
 async def _targets(request: ListTargets) -> AsyncIterator[Target]:
@@ -51,7 +49,7 @@ async def _targets(request: ListTargets) -> AsyncIterator[Target]:
             )
             for ref in page.objects:
                 # What the extraction itself writes may lie below what it reads.
-                if not ref.url.startswith(own) and ref.size_bytes:
+                if not ref.url.startswith(own) and not ref.url.endswith("/"):
                     yield Target(url=ref.url)
             if (after := page.next_start_after) is None:
                 break
@@ -62,6 +60,12 @@ async def _targets(request: ListTargets) -> AsyncIterator[Target]:
     for ref in request.lists:
         async for target in _of_list(ref):
             yield target
+
+
+def _place(target: Target) -> str:
+    from segue.activities.objects._address import Address
+
+    return f"{target.document}" if target.url is None else Address.parse(target.url).url
 
 
 async def _folder(store: str) -> str:

@@ -78,6 +78,7 @@ class Planned(BaseModel):
     Attributes:
         plan: The object that holds it.
         usage: What it took.
+        engine: Which engine made it; empty in runs of earlier versions.
         failure: Type of the model's error.
         problem: What that error says.
     """
@@ -86,6 +87,7 @@ class Planned(BaseModel):
 
     plan: ObjectRef | None = None
     usage: Usage = Usage()
+    engine: str = ""
     failure: str | None = None
     problem: str = ""
 
@@ -202,6 +204,7 @@ class Judged(BaseModel):
     Attributes:
         scores: One for each requirement that was asked about.
         usage: What it took.
+        engine: Which engine judged; empty in runs of earlier versions.
         failure: Type of the model's error.
         problem: What that error says.
     """
@@ -210,6 +213,7 @@ class Judged(BaseModel):
 
     scores: tuple[Score, ...] = ()
     usage: Usage = Usage()
+    engine: str = ""
     failure: str | None = None
     problem: str = ""
 
@@ -247,8 +251,8 @@ async def plan(request: Plan) -> Planned:
             )
         )
     except llm.ModelError as error:
-        return Planned(usage=spent(error), failure=error.type, problem=error.message)
-    return Planned(plan=await put(request.store, "plans", answer.text, "txt"), usage=answer.usage)
+        return Planned(usage=spent(error), engine=request.model.engine, failure=error.type, problem=error.message)
+    return Planned(plan=await put(request.store, "plans", answer.text, "txt"), usage=answer.usage, engine=answer.engine)
 
 
 @llm.system.activity(name="segue.generation.write")
@@ -314,10 +318,10 @@ async def judge(request: Judge) -> Judged:
     except llm.ModelError as error:
         verdict = Verdict(0, f"{_UNJUDGED}: {error.type}")
         scores = tuple(scored(one, verdict, engine) for one in asked)
-        return Judged(scores=scores, usage=spent(error), failure=error.type, problem=_problem(error))
+        return Judged(scores=scores, usage=spent(error), engine=engine, failure=error.type, problem=_problem(error))
     verdicts = _verdicts(answer.parsed(Judgement))
     scores = tuple(scored(one, verdicts.get(one.name, Verdict(0, _UNJUDGED)), engine, *texts) for one in asked)
-    return Judged(scores=scores, usage=answer.usage)
+    return Judged(scores=scores, usage=answer.usage, engine=answer.engine)
 
 
 @system.activity(name="segue.generation.read")

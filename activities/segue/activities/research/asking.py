@@ -15,13 +15,14 @@ from segue.activities import documents, llm
 from segue.activities.documents import ParsedDocument
 from segue.activities.generation.brief import text_of
 from segue.activities.generation.steps import llm_store, spent
-from segue.activities.llm import Message, Model, Usage
+from segue.activities.llm import Message, Model
 from segue.activities.research.dividing import divided, numbered
 from segue.activities.research.drafts import DraftNotes, DraftPlan, Judgements, judging, noting, planning, rephrasing
 from segue.activities.research.evidence import Note, Passage, Sentence
 from segue.activities.research.extracting import note_of
 from segue.activities.research.kept import kept, opened_passages
 from segue.activities.research.requests import (
+    Account,
     Divide,
     JudgeSupport,
     Noted,
@@ -59,11 +60,11 @@ async def ask_plan(request: Divide) -> Planned:
     """Have a model divide a question."""
     question = request.question if isinstance(request.question, str) else await text_of(request.question)
     model = _model(request.model)
-    draft, usage, failure = await _asked(model, planning(question, request.most), DraftPlan, request.store)
+    draft, account, failure = await _asked(model, planning(question, request.most), DraftPlan, request.store)
     if draft is None:
-        return await planned(divided(question, request.most), request.store, usage=usage, failure=failure)
+        return await planned(divided(question, request.most), request.store, account=account, failure=failure)
     parts = [part[:_LONGEST_QUESTION] for part in draft.questions if terms(part)]
-    return await planned(numbered(question, parts[: request.most]), request.store, usage=usage, engine=model.engine)
+    return await planned(numbered(question, parts[: request.most]), request.store, account=account, engine=model.engine)
 
 
 @llm.system.activity(name="segue.research.ask_notes")
@@ -75,7 +76,7 @@ async def ask_notes(request: TakeNotes) -> Noted:
     if not found:
         return await noted_by_rules(request, question)
     shown = [(passage.document.name, parsed.quote(passage.span)) for passage, parsed in found]
-    draft, usage, failure = await _asked(model, noting(question.text, shown), DraftNotes, request.store)
+    draft, account, failure = await _asked(model, noting(question.text, shown), DraftNotes, request.store)
     earlier = await kept(request.earlier, list[Note]) if request.earlier is not None else []
     notes = list(earlier)
     invented = 0
@@ -93,12 +94,12 @@ async def ask_notes(request: TakeNotes) -> Noted:
             notes.append(note)
     if len(notes) == len(earlier):
         by_rules = await noted_by_rules(request, question)
-        return by_rules.model_copy(update={"usage": usage, "failure": failure, "invented": invented})
+        return by_rules.model_copy(update={"account": account, "failure": failure, "invented": invented})
     return await noted(
         notes[: len(earlier) + request.limit],
         question,
         request.store,
-        usage=usage,
+        account=account,
         engine=model.engine,
         invented=invented,
     )
@@ -109,13 +110,13 @@ async def ask_words(request: Rephrase) -> Rephrased:
     """Have a model find other words to search for."""
     question = await question_of(request.questions, request.number)
     model = _model(request.model)
-    draft, usage, failure = await _asked(model, rephrasing(question.text, question.queries), DraftPlan, request.store)
+    draft, account, failure = await _asked(model, rephrasing(question.text, question.queries), DraftPlan, request.store)
     if draft is None:
         query = lacking(question, await kept(request.notes, list[Note]))
     else:
         query = " ".join(draft.questions)[:_LONGEST_QUESTION]
     ref = await rephrased(request.questions, question, query, request.store)
-    return Rephrased(questions=ref, usage=usage, failure=failure)
+    return Rephrased(questions=ref, account=account, failure=failure)
 
 
 @llm.system.activity(name="segue.research.judge_support")
@@ -125,9 +126,9 @@ async def judge_support(request: JudgeSupport) -> Verified:
     asked = [one for one in sentences if one.supported]
     if not asked:
         return await checked(sentences, request.store)
-    judged, usage, failure = await _asked(request.model, judging(asked), Judgements, request.store)
+    judged, account, failure = await _asked(request.model, judging(asked), Judgements, request.store)
     if judged is None:
-        return await checked(sentences, request.store, usage=usage, failure=failure)
+        return await checked(sentences, request.store, account=account, failure=failure)
     scores: dict[int, float] = {}
     for one in judged.sentences:
         scores[one.sentence] = min(one.score, scores.get(one.sentence, 1.0))
@@ -139,13 +140,13 @@ async def judge_support(request: JudgeSupport) -> Verified:
             for one in sentences
         ],
         request.store,
-        usage=usage,
+        account=account,
     )
 
 
 async def _asked(
     model: Model, messages: tuple[Message, ...], kind: type[T], store: str
-) -> tuple[T | None, Usage, str | None]:
+) -> tuple[T | None, Account, str | None]:
     """Return a model's answer as a type, or None and what is wrong with it; and what it took."""
     try:
         answer = await llm.chat(
@@ -159,8 +160,8 @@ async def _asked(
             )
         )
     except llm.ModelError as error:
-        return None, spent(error), error.type
-    return answer.parsed(kind), answer.usage, None
+        return None, Account(engine=model.engine, usage=spent(error)), error.type
+    return answer.parsed(kind), Account(engine=answer.engine, usage=answer.usage), None
 
 
 def _model(model: Model | None) -> Model:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segue.activities.documents import Citation, Document
 from segue.activities.generation.score import Score
@@ -14,6 +16,7 @@ from segue.activities.research.support import UNJUDGED
 from segue.activities.retrieval import Index
 
 __all__ = [
+    "Account",
     "Answered",
     "Compose",
     "Composed",
@@ -36,6 +39,42 @@ __all__ = [
 ]
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Account(BaseModel):
+    """What asking a model took.
+
+    Attributes:
+        engine: Which model.
+        usage: What it took, also where its answer could not be used.
+    """
+
+    model_config = _MODEL
+
+    engine: str
+    usage: Usage
+
+
+class _Accounted(BaseModel):
+    """The result of a step that may have asked a model.
+
+    Attributes:
+        account: What asking it took; None where none was asked.
+    """
+
+    model_config = _MODEL
+
+    account: Account | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_versions(cls, given: Any) -> Any:
+        # Histories of runs that began earlier hold the usage by itself, also that of a model for which rules stood in.
+        if not isinstance(given, dict) or "usage" not in given:
+            return given  # pyright: ignore[reportUnknownVariableType]
+        told = dict(cast("dict[str, Any]", given))
+        told["account"] = {"engine": told.get("engine", "rules"), "usage": told.pop("usage")}
+        return told
 
 
 class Register(BaseModel):
@@ -72,22 +111,18 @@ class Divide(BaseModel):
     store: ObjectPrefix
 
 
-class Planned(BaseModel):
+class Planned(_Accounted):
     """A plan.
 
     Attributes:
         questions: The object of its questions: a list of `Question`.
         count: How many: 1 for a question that stands for itself, else it and its parts.
-        usage: What planning took.
         engine: What planned.
         failure: Type of the model's error, where rules stood in.
     """
 
-    model_config = _MODEL
-
     questions: ObjectRef
     count: int = Field(ge=1)
-    usage: Usage = Usage()
     engine: str = "rules"
     failure: str | None = None
 
@@ -158,7 +193,7 @@ class TakeNotes(BaseModel):
     store: ObjectPrefix
 
 
-class Noted(BaseModel):
+class Noted(_Accounted):
     """Notes on one question.
 
     Attributes:
@@ -166,19 +201,15 @@ class Noted(BaseModel):
         count: How many.
         covered: The share of the question's words that they have.
         citations: Where the first of them stand.
-        usage: What taking them took.
         engine: What took them.
         invented: How many quotes of a model stood in no passage, and were dropped.
         failure: Type of the model's error, where rules stood in.
     """
 
-    model_config = _MODEL
-
     notes: ObjectRef
     count: int = Field(ge=0)
     covered: float = Field(ge=0, le=1)
     citations: tuple[Citation, ...] = ()
-    usage: Usage = Usage()
     engine: str = "rules"
     invented: int = 0
     failure: str | None = None
@@ -204,19 +235,15 @@ class Rephrase(BaseModel):
     store: ObjectPrefix
 
 
-class Rephrased(BaseModel):
+class Rephrased(_Accounted):
     """Other words to search for.
 
     Attributes:
         questions: The questions, with what is to be searched as the latest query; None if there are no other words.
-        usage: What finding them took.
         failure: Type of the model's error, where rules stood in.
     """
 
-    model_config = _MODEL
-
     questions: ObjectRef | None = None
-    usage: Usage = Usage()
     failure: str | None = None
 
 
@@ -294,23 +321,19 @@ class JudgeSupport(BaseModel):
     store: ObjectPrefix
 
 
-class Verified(BaseModel):
+class Verified(_Accounted):
     """A section whose sentences were looked at one by one.
 
     Attributes:
         sentences: The object of the sentences: a list of `Sentence`.
         supported: How many of them are supported.
         unsupported: How many are not.
-        usage: What judging took.
         failure: Type of the judge's error: then nobody judged.
     """
-
-    model_config = _MODEL
 
     sentences: ObjectRef
     supported: int = Field(ge=0)
     unsupported: int = Field(ge=0)
-    usage: Usage = Usage()
     failure: str | None = None
 
 

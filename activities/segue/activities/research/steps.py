@@ -14,7 +14,6 @@ from segue.activities.documents import Document, LoadDocument
 from segue.activities.errors import Terminal
 from segue.activities.generation.brief import put, text_of
 from segue.activities.heartbeat import progress
-from segue.activities.llm import Usage
 from segue.activities.objects import ObjectRef
 from segue.activities.policy import Policy
 from segue.activities.research.dividing import divided
@@ -24,6 +23,7 @@ from segue.activities.research.extracting import covered, extracted, missing
 from segue.activities.research.kept import document_of, keep, keep_document, kept, opened_notes, opened_passages
 from segue.activities.research.reporting import Report, answer_text, as_html, as_markdown
 from segue.activities.research.requests import (
+    Account,
     Compose,
     Composed,
     Divide,
@@ -250,13 +250,13 @@ async def planned(
     questions: Sequence[Question],
     store: str,
     *,
-    usage: Usage = Usage(),  # noqa: B008 - immutable
+    account: Account | None = None,
     engine: str = "rules",
     failure: str | None = None,
 ) -> Planned:
     """Return a plan, kept."""
     ref = await keep(store, "plans", list(questions), list[Question])
-    return Planned(questions=ref, count=len(questions), usage=usage, engine=engine, failure=failure)
+    return Planned(questions=ref, count=len(questions), account=account, engine=engine, failure=failure)
 
 
 async def passages_of(request: TakeNotes) -> list[Passage]:
@@ -288,7 +288,7 @@ async def noted(
     question: Question,
     store: str,
     *,
-    usage: Usage = Usage(),  # noqa: B008 - immutable
+    account: Account | None = None,
     engine: str = "rules",
     invented: int = 0,
     failure: str | None = None,
@@ -299,7 +299,7 @@ async def noted(
         count=len(notes),
         covered=covered(question.text, notes),
         citations=tuple(note.citation for note in notes[:_SHOWN]),
-        usage=usage,
+        account=account,
         engine=engine,
         invented=invented,
         failure=failure,
@@ -310,7 +310,7 @@ async def checked(
     sentences: Sequence[Sentence],
     store: str,
     *,
-    usage: Usage = Usage(),  # noqa: B008 - immutable
+    account: Account | None = None,
     failure: str | None = None,
 ) -> Verified:
     """Return sentences that were looked at, kept."""
@@ -319,7 +319,7 @@ async def checked(
         sentences=await keep(store, "sentences", list(sentences), list[Sentence]),
         supported=supported,
         unsupported=len(sentences) - supported,
-        usage=usage,
+        account=account,
         failure=failure,
     )
 

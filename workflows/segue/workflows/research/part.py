@@ -23,6 +23,7 @@ from segue.activities.research.checks import support_requirements
 from segue.activities.research.drafts import DraftSection
 from segue.activities.research.evidence import Found, Lookup
 from segue.activities.research.requests import (
+    Account,
     Answered,
     JudgeSupport,
     Noted,
@@ -220,7 +221,7 @@ class Inquiry:
             except ActivityError as error:
                 failure, _ = engine_failure(error, timed=self.request.budget.wall_time is not None)
             else:
-                self.usage += judged.usage
+                self._spent(judged.account)
                 failure = judged.failure
             if failure is not None:
                 self.failures.append(failure)
@@ -254,8 +255,12 @@ class Inquiry:
         asked = [f"{one.name}: {one.description}" for one in self.request.requirements]
         return _ABOUT + "; ".join(asked) if asked else ""
 
+    def _spent(self, account: Account | None) -> None:
+        if account is not None:
+            self.usage += account.usage
+
     def _took(self, made: Any) -> None:
-        self.usage += made.usage
+        self._spent(made.account)
         if made.failure is not None:
             self.failures.append(made.failure)
         engine = getattr(made, "engine", "rules")

@@ -20,7 +20,10 @@ from segue.workflows.fanout import fan_out
 from segue.workflows.research.errors import InvalidResearch
 from segue.workflows.research.request import Corpus
 
-__all__ = ["known", "read_folder"]
+__all__ = ["MOST_SOURCES", "known", "read_folder"]
+
+MOST_SOURCES: Final = 20_000
+"""Most documents of a folder: their references pass through the history, which ends at 50 MB."""
 
 _NAMED: Final = 100
 _BATCH: Final = 20
@@ -30,7 +33,7 @@ async def read_folder(folder: str, store: str) -> tuple[Corpus, list[Unread]]:
     """Return the documents of a folder, loaded and indexed, and the sources that could not be read.
 
     Raises:
-        InvalidResearch: None could be read.
+        InvalidResearch: None could be read, or there are too many.
     """
     sources = await _sources(folder)
     if not sources:
@@ -41,7 +44,7 @@ async def read_folder(folder: str, store: str) -> tuple[Corpus, list[Unread]]:
         loads,
         batch=_BATCH,
         tolerate=1.0,
-        results_to=f"{store.removesuffix('/')}/loaded/{workflow.info().workflow_id}",
+        results_to=f"{store.removesuffix('/')}/loaded",
     )
     unread = [
         Unread(name=_name(sources[one.index]), problem=f"{one.type}: {one.message}"[:300]) for one in loaded.failures
@@ -75,6 +78,11 @@ async def _sources(folder: str) -> list[ObjectRef]:
             documents.list_sources, ListSources(prefix=folder, start_after=after), summary=f"sources in {folder}"
         )
         found.extend(page.sources)
+        if len(found) > MOST_SOURCES:
+            raise InvalidResearch(
+                f"Nothing was researched: {folder!r} holds more than {MOST_SOURCES:,} documents, whose references one "
+                "history does not hold; load and index them in a workflow of your own, and give the Corpus"
+            )
         after = page.next_start_after
         if after is None:
             return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from segue.activities.documents import Document
 from segue.activities.generation.requirement import Requirement
@@ -72,6 +72,17 @@ class ResearchRequest(BaseModel):
     searches: tuple[str, ...] = ()
     sentences: int = Field(default=5, ge=1, le=50)
     unsupported: Unsupported = "remove"
+
+    @field_validator("requirements")
+    @classmethod
+    def _of_the_answer(cls, requirements: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
+        for one in requirements:
+            if one.stage == "evidence":
+                raise ValueError(
+                    f"requirement {one.name!r} looks into the sources, as every sentence of a report is held against "
+                    "them anyway: leave it out"
+                )
+        return requirements
 
 
 class Research(BaseModel):

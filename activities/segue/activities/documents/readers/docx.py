@@ -10,6 +10,7 @@ import functools
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
@@ -46,8 +47,12 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     try:
         _check(data, name, limits)
         document = docx.Document(io.BytesIO(data))
+        _undeclared(document.element)
         return _Document(document.part, name).reading()
-    except (zipfile.BadZipFile, opc.OpcError, KeyError, ValueError, etree.LxmlError, EOFError, OSError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError),
+        *(opc.OpcError, etree.LxmlError, KeyError, ValueError),
+    ) as error:
         # What python-docx and zipfile say of a broken file is a detail; that it is broken is what helps.
         raise CorruptDocument(
             f"Document {name!r} is not a Word document that can be opened ({_told(error)}): get it again from where it "
@@ -191,7 +196,7 @@ class _Document:
         for kind, identifier in list(self._notes):
             numbers[kind] += 1
             root = roots[kind]
-            note = root.find(f"{W}{kind[:-1]}[@{W}id='{identifier}']") if root is not None else None
+            note = _note(root, f"{W}{kind[:-1]}", identifier) if root is not None else None
             if note is None:
                 continue
             texts = [self._text(paragraph)[0] for paragraph in note.iter(f"{W}p")]
@@ -205,12 +210,25 @@ def _root(part: Any, kind: str) -> Element | None:
         if relationship.reltype.endswith(f"/{kind}") and not relationship.is_external:
             target = relationship.target_part
             element = getattr(target, "element", None)
-            if element is not None:
-                return cast("Element", element)
-            return cast(
-                "Element", libraries.imported("docx.oxml.parser", "DOCX needs python-docx").parse_xml(target.blob)
-            )
+            if element is None:
+                element = libraries.imported("docx.oxml.parser", "DOCX needs python-docx").parse_xml(target.blob)
+            _undeclared(element)
+            return cast("Element", element)
     return None
+
+
+def _undeclared(root: Any) -> None:
+    """Refuse a part that declares entities, none of which is resolved: text would be missing, and no Word writes them.
+
+    Raises:
+        ValueError: It has a document type declaration, which ISO/IEC 29500-2 forbids.
+    """
+    if root.getroottree().docinfo.doctype:
+        raise ValueError("a part declares a document type, as no part of a Word document may")
+
+
+def _note(root: Element, tag: str, identifier: str) -> Element | None:
+    return next((child for child in root if child.tag == tag and child.get(f"{W}id") == identifier), None)
 
 
 def _blocks(element: Element) -> Iterator[Element]:

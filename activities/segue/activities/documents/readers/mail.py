@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import email
 import email.policy
+import re
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage, MIMEPart
 from typing import Final
@@ -24,6 +25,9 @@ __all__ = ["read"]
 _HEADERS: Final = ("From", "To", "Cc", "Date")
 _DEEPEST: Final = 5
 _MOST_PARTS: Final = 1000
+# What the standard library takes apart a header in grows with the square of its length: this much takes a second.
+_LONGEST_HEADER: Final = 10_000
+_OF_PARTS: Final = re.compile(rb"^(content-[\w-]+):[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 
 ReadPart = Callable[[bytes, str, str], Reading]
 
@@ -40,9 +44,10 @@ def read(data: bytes, name: str, limits: Limits, read_part: ReadPart, warnings: 
         depth: How many mails this one is attached to, one within the other.
 
     Raises:
-        CorruptDocument: It has no headers.
+        CorruptDocument: It has no headers, or one that nobody would write.
         DocumentTooLarge: It has too many parts, or mails within mails too deep.
     """
+    _check(data, name)
     message = email.message_from_bytes(data, policy=email.policy.default)
     if not message.keys():
         raise CorruptDocument(f"Document {name!r} is no mail: it has no headers", name)
@@ -63,6 +68,17 @@ def read(data: bytes, name: str, limits: Limits, read_part: ReadPart, warnings: 
     return writer.reading()
 
 
+def _check(data: bytes, name: str) -> None:
+    """Refuse headers of parts that would take for ever to take apart, which reading the mail does."""
+    for header in _OF_PARTS.finditer(data):
+        if len(header[0]) > _LONGEST_HEADER:
+            raise CorruptDocument(
+                f"Document {name!r} has a header {header[1].decode()!r} of {len(header[0]):,} bytes: get it again from "
+                "where it came",
+                name,
+            )
+
+
 def _body(body: MIMEPart, name: str, limits: Limits, warnings: list[str]) -> Reading:
     content = _content(body)
     charset = body.get_content_charset()
@@ -74,13 +90,19 @@ def _body(body: MIMEPart, name: str, limits: Limits, warnings: list[str]) -> Rea
 
 def _attachments(message: EmailMessage, body: MIMEPart | None) -> Iterator[MIMEPart]:
     """Yield the parts that are neither the text nor another form of it."""
-    if body is message or not message.is_multipart():
+    if body is message:
+        return
+    if message.get_content_maintype() != "multipart":  # all of it is one document, or another mail
+        yield message
         return
     for part in message.iter_attachments():
         if part is body:
             continue
         if part.get_content_maintype() == "multipart":
-            yield from (inner for inner in part.walk() if inner is not part and not inner.is_multipart())
+            parts = [inner for inner in part.walk() if not inner.is_multipart()]
+            # Beside the text stand its other forms, which have no names.
+            within = any(inner is body for inner in parts)
+            yield from (inner for inner in parts if not within or inner.get_filename() is not None)
         else:
             yield part
 
@@ -100,8 +122,10 @@ def _attachment(part: MIMEPart, name: str, limits: Limits, read_part: ReadPart, 
             reading = read(inner, filename, limits, read_part, warnings, depth + 1)
         else:
             reading = read_part(_content(part), filename, media_type)
-    except DocumentTooLarge:
-        raise
+    except DocumentTooLarge as error:
+        if depth:
+            raise
+        raise DocumentTooLarge(f"Document {name!r} cannot be read for an attachment: {error.message}", name) from None
     except DocumentRefused as error:
         writer.warnings.append(f"Attachment {filename!r} was left out: {error.message}.")
         return
@@ -116,8 +140,10 @@ def _content(part: MIMEPart) -> bytes:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    """Return a header's value; one that breaks the rules, as it stands."""
+    """Return a header's value; one that breaks the rules, or is very long, as it stands."""
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    if len(raw) > _LONGEST_HEADER:
+        return " ".join(characters.line(raw).split())
     # What breaks the rules may raise when it is taken apart, or come out as something else.
     with contextlib.suppress(ValueError, IndexError, AttributeError, TypeError, LookupError):
         value = message.get(name)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from segue.activities.documents.errors import DocumentTooLarge
+from segue.activities.documents.limits import Limits
 from segue.activities.documents.readers import characters, libraries
 from segue.activities.documents.readers.plain import verbatim
 from segue.activities.documents.structure.blocks import Reading, Writer
@@ -24,10 +26,11 @@ _TAG: Final = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
 _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
-def read(text: str, warnings: list[str]) -> Reading:
+def read(text: str, name: str, limits: Limits, warnings: list[str]) -> Reading:
     """Return the rendered text and its blocks.
 
     Raises:
+        DocumentTooLarge: Its quotes and lists are nested too deep.
         ImportError: markdown-it-py is not installed.
     """
     libraries.imported("markdown_it", "Markdown needs markdown-it-py")
@@ -40,7 +43,16 @@ def read(text: str, warnings: list[str]) -> Reading:
         source = source[front.end() :]
         if title := _TITLE.search(front[1]):
             writer.block(title[2], level=1)
-    _Rendering(writer).take(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source))
+    # What lies deeper than that markdown-it leaves out without a word, and most of its callers let it have 20.
+    rendering = MarkdownIt("commonmark", {"maxNesting": limits.nesting + 1}).enable(["table", "strikethrough"])
+    tokens = rendering.parse(source)
+    if any(token.nesting == 1 and token.level >= limits.nesting for token in tokens):
+        raise DocumentTooLarge(
+            f"Document {name!r} nests quotes and lists over {limits.nesting} deep: it is broken or hostile, or raise "
+            "Limits.nesting",
+            name,
+        )
+    _Rendering(writer).take(tokens)
     return writer.reading()
 
 

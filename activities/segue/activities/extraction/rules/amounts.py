@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -96,9 +97,11 @@ def _sorted(found: Iterator[Candidate]) -> list[Candidate]:
     """Return candidates in order, and of those that overlap the longest."""
     kept: list[Candidate] = []
     for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
-        if all(one.end <= other.start or other.end <= one.start for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda one: one.start)
+        at = bisect.bisect_left(kept, one.start, key=lambda other: other.start)
+        clear = (at == 0 or kept[at - 1].end <= one.start) and (at == len(kept) or one.end <= kept[at].start)
+        if clear:
+            kept.insert(at, one)
+    return kept
 
 
 def _money(text: str) -> Iterator[Candidate]:

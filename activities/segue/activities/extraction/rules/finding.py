@@ -21,7 +21,7 @@ from segue.activities.extraction.form import FieldKind, FormField
 from segue.activities.extraction.rules.amounts import amounts, numbers, percentages
 from segue.activities.extraction.rules.dates import dates
 from segue.activities.extraction.rules.durations import durations
-from segue.activities.extraction.rules.ground import Candidate, Ground
+from segue.activities.extraction.rules.ground import Candidate, Ground, squeezed
 from segue.activities.extraction.rules.jurisdictions import jurisdictions
 from segue.activities.extraction.rules.parties import alias_of, parties
 from segue.activities.extraction.rules.roles import Role, role_of
@@ -52,8 +52,14 @@ class Found:
 
 def find(parsed: ParsedDocument, fields: Sequence[FormField]) -> list[Found]:
     """Return what rules find, in the order of the fields. A field of which nothing is found is left out."""
-    search = _Search(Ground(parsed))
-    return [found for field in fields for found in search.find(field)]
+    shorter, back = squeezed(parsed)
+    search = _Search(Ground(shorter))
+    return [
+        # The end is where its last character is, for what follows may have been cut.
+        dataclasses.replace(found, start=back(found.start), end=back(found.end - 1) + 1)
+        for field in fields
+        for found in search.find(field)
+    ]
 
 
 def as_typed(field: FormField, value: Any) -> Any:

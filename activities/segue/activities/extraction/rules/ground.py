@@ -6,11 +6,12 @@ import bisect
 import dataclasses
 import functools
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from segue.activities.documents import Clause, ParsedDocument, Span
 
-__all__ = ["Candidate", "Ground"]
+__all__ = ["Candidate", "Ground", "squeezed"]
 
 _SKIPPED: Final = frozenset({"furniture", "contents"})
 _SENTENCE: Final = re.compile(r"(?<=[.;!?])[\"”\u2019)\]]*\s+(?=[\"“\u2018'(\[]*[A-Z(\d])|\n\s*\n")
@@ -50,6 +51,7 @@ class Ground:
         self.text = parsed.text
         self._clauses = list(parsed.clauses)
         self._starts = [clause.start for clause in self._clauses]
+        self._sentences: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
 
     def clause_at(self, position: int) -> Clause | None:
         """Return the clause in which a place is."""
@@ -70,16 +72,19 @@ class Ground:
         return _line(self.text[position : position + characters])
 
     def sentence(self, position: int) -> Span:
-        """Return the sentence around a place, as far as its clause reaches."""
+        """Return the sentence around a place, as far as its clause reaches; of a very long one, what is near."""
         clause = self.clause_at(position)
-        start, end = (clause.start, clause.end) if clause is not None else (0, len(self.text))
-        for match in _SENTENCE.finditer(self.text, start, end):
-            if match.end() <= position:
-                start = match.end()
-            elif match.start() > position:
-                end = match.start()
-                break
-        return Span(start=start, end=end)
+        whole = (clause.start, clause.end) if clause is not None else (0, len(self.text))
+        if whole not in self._sentences:
+            breaks = [match.span() for match in _SENTENCE.finditer(self.text, *whole)]
+            self._sentences[whole] = (
+                [whole[0], *(end for _, end in breaks)],
+                [*(start for start, _ in breaks), whole[1]],
+            )
+        starts, ends = self._sentences[whole]
+        at = bisect.bisect_right(starts, position) - 1
+        start, end = max(starts[at], position - _REACH), min(max(ends[at], starts[at]), position + _REACH)
+        return Span(start=min(start, end), end=end)
 
     def said(self, span: Span) -> str:
         """Return a span's text in one line."""
@@ -111,6 +116,49 @@ class Ground:
         return Span(start=start, end=min(len(self.text), start + 6000))
 
 
+def squeezed(parsed: ParsedDocument) -> tuple[ParsedDocument, Callable[[int], int]]:
+    """Return a document with no long run of white space, and what tells where a place of it is in the document itself.
+
+    Rules allow any white space between words, and look at a run of it from each of its characters: for one of a
+    megabyte that would take for ever.
+    """
+    cuts = [(match.start() + _KEPT, match.end()) for match in _LONG_RUN.finditer(parsed.text)]
+    if not cuts:
+        return parsed, lambda position: position
+    pieces: list[str] = []
+    # Where each piece begins in the shorter text, and in the document.
+    shorter, longer = [0], [0]
+    at = 0
+    for start, end in cuts:
+        pieces.append(parsed.text[at:start])
+        # What the run says is kept: that a line, or a paragraph, ends there.
+        lines = parsed.text.count("\n", start, end)
+        pieces.append("\n" * min(lines, 2))
+        shorter.append(shorter[-1] + (start - at) + min(lines, 2))
+        longer.append(end)
+        at = end
+    pieces.append(parsed.text[at:])
+
+    def back(position: int) -> int:
+        index = bisect.bisect_right(shorter, position) - 1
+        following = longer[index] + position - shorter[index]
+        return min(following, cuts[index][0] if index < len(cuts) else following)
+
+    def there(position: int) -> int:
+        index = bisect.bisect_right(longer, position) - 1
+        limit = shorter[index + 1] if index + 1 < len(shorter) else None
+        moved = shorter[index] + position - longer[index]
+        return moved if limit is None else min(moved, limit)
+
+    clauses = tuple(
+        clause.model_copy(update={"start": there(clause.start), "end": there(clause.end)}) for clause in parsed.clauses
+    )
+    return parsed.model_copy(update={"text": "".join(pieces), "clauses": clauses, "sections": (), "pages": ()}), back
+
+
+_REACH: Final = 1000
+_KEPT: Final = 8
+_LONG_RUN: Final = re.compile(r"\s{12,}")
 _PREAMBLE_CHARACTERS: Final = 8000
 _AGREED: Final = re.compile(
     r"NOW,?\s+THEREFORE|\bagree as follows|hereby agree|(?:it is|IT IS)\s+(?:hereby\s+)?(?:agreed|AGREED)",

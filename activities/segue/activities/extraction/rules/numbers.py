@@ -25,7 +25,7 @@ _ORDINALS: Final = {
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 _SMALL: Final = "|".join([*_TENS, *sorted(_ONES, key=len, reverse=True)])
-WORD: Final = rf"(?:{_SMALL}|hundred)(?:(?:\s+and\s+|[\s-]+)(?:{_SMALL}|hundred))*"
+WORD: Final = rf"(?:{_SMALL}|hundred)(?:(?:\s+and\s+|[\s-]+)(?:{_SMALL}|hundred)){{0,5}}"
 """A number below a thousand in words: `one hundred and twenty`, `twenty-four`."""
 
 ORDINAL_WORD: Final = rf"(?:(?:twenty|thirty|forty)[\s-]+)?(?:{'|'.join(_ORDINALS)})"

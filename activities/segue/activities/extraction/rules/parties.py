@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from segue.activities.documents import Span
 from segue.activities.extraction.rules.ground import Candidate, Ground
 
-__all__ = ["parties"]
+__all__ = ["alias_of", "parties"]
 
 
 class _Named(NamedTuple):
@@ -93,7 +93,9 @@ _SINGLE: Final = frozenset({
     "seller", "purchaser", "contractor", "provider", "employer", "employee", "corporation", "whereas", "you",
     "us", "we", "recitals", "witnesseth", "each", "either", "affiliates", "affiliate", "subsidiaries",
     "subsidiary", "successors", "assigns", "confidential", "execution", "version", "page", "draft", "address",
-    "both", "name", "attention", "contact", "telephone"
+    "both", "name", "attention", "contact", "telephone", "franchisor", "franchisee", "master", "vendor", "borrower",
+    "lender", "manufacturer", "publisher", "issuer", "investor", "guarantor", "offering", "subject", "securities",
+    "exchange", "commission"
 })  # fmt: skip
 _WORDS: Final = re.compile(r"[^\W_]+(?:['\u2019.&-][^\W_]+)*")
 _LONGEST: Final = 120
@@ -323,7 +325,7 @@ def _name(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 _OF: Final = re.compile(r"\s+of\s+")
 _LEGAL: Final = re.compile(r"\b(?:Inc|Corp|Ltd|Limited|LLC|L\.L\.C|LLP|L\.?P|PLC|plc|GmbH|B\.?V|N\.?V|S\.?A)\b\.?$")
-_TRAIL: Final = re.compile(r"\s+(?:and|the|or|of|AND|THE|OR|OF)$")
+_TRAIL: Final = re.compile(r"\s+(?:and|the|or|of|AND|THE|OR|OF)\s*$")
 _REFERENCE: Final = re.compile(
     r"\b(?:agreement|hereof|thereof|hereby)\b|\b(?:section|schedule|article|exhibit|annex|clause)\s+\w", re.IGNORECASE
 )
@@ -338,7 +340,10 @@ def _is_name(text: str) -> bool:
     capital = [
         word
         for word in words
-        if any(map(str.isupper, word)) or word[0].isdigit() or re.search(r"\.(com|net|org)$", word)
+        if any(map(str.isupper, word))
+        or word[0].isdigit()
+        or re.search(r"\.(com|net|org)$", word)
+        or re.fullmatch(_FORM, word)
     ]
     small = [
         word

@@ -95,8 +95,8 @@ _OF_ANOTHER: Final = (
     _cue("before", r"(?:that certain|pursuant to|under the|prior to|amend\w*|supersede\w*)[^.;]{0,120}$", -3.0),
     _cue(
         "before",
-        r"\b(?:an?|certain|such|prior|original|existing|separate|the|into|parties to)\s+(?!effective)"
-        r"(?:[\w-]+\s+){0,6}?(?:agreement|contract|lease|plan|letter)\b"
+        r"(?:\b(?:an?|certain|such|prior|original|existing|separate|parties to)\s+(?!effective)(?:[\w-]+\s+){0,6}?"
+        r"(?:agreement|contract|lease|plan|letter)|\bthe\s+(?-i:(?:[A-Z][\w-]+\s+){1,5}(?:Agreement|Contract|Lease|Plan)))\b"
         r"(?![^.;]{0,80}\bthis\b)[^.;]{0,60}$",
         -3.0,
     ),
@@ -123,6 +123,12 @@ ROLES: Final = (
                 r"(?:until|through|thru|to|till|up to(?: and including)?|and ending(?: on)?|no later than)"
                 r"\s+(?:and including\s+)?(?:midnight\s+(?:on|of)\s+)?(?:the\s+)?$",
                 2.0,
+            ),
+            _cue(
+                "before",
+                r"(?:remain|continue|stay|be)\w*\s+(?:in\s+(?:full\s+)?(?:force|effect)(?:\s+and\s+effect)?\s+|effective\s+|"
+                r"valid\s+)(?:until|through|up\s+to)\s+(?:the\s+)?$",
+                1.0,
             ),
             _cue("before", r"until\s+the\s+(?:earlie\w*|later|first)[^.;]{0,60}$", 2.0),
             _cue("sentence", r"\b(?:term|period)\W{1,3}(?:shall\s+|will\s+)?mean", 1.0),
@@ -232,32 +238,6 @@ ROLES: Final = (
         signatures=0.5,
     ),
     Role(
-        "renewal",
-        _DURATION,
-        _asked(r"renew(?:s|al|als|ed)?|extension|extended|successive"),
-        (
-            _cue("before", r"renew\w*[^.]{0,140}$", 2.5),
-            _cue(
-                "before",
-                r"(?:additional|successive|further|subsequent|consecutive|renewal)\s+(?:and\s+)?(?:\w+\s+)"
-                r"{0,3}(?:terms?|periods?)?\s*(?:of|for)?\s*(?:up to\s+)?(?:an?\s+)?$",
-                2.0,
-            ),
-            _cue("before", r"(?:extend\w*|extension)[^.]{0,80}$", 1.5),
-            _cue("after", r"^[\s-]*(?:renewal|extension|successive|additional|terms?|periods?)", 2.0),
-            _cue("sentence", r"automatic\w*|successive|renewal term|option to renew", 1.0),
-            _cue("titles", r"renew|term\b", 0.5),
-            _cue("after", r"^[^.]{0,40}(?:prior to|before|advance|notice|in advance)", -4.0),
-            _cue(
-                "before",
-                r"(?:at least|not less than|no (?:less|later) than|within|prior|notice of|upon|by giving)"
-                r"\s+(?:\w+\s+){0,2}$",
-                -4.0,
-            ),
-        ),
-        least=3.0,
-    ),
-    Role(
         "notice of renewal",
         _DURATION,
         _asked(r"notice[\w ]{0,40}(?:renew\w*|non-?renewal)|(?:renew\w*|non-?renewal)[\w ]{0,30}notice"),
@@ -284,6 +264,32 @@ ROLES: Final = (
         least=4.5,
         refines="notice",
         needs=re.compile(r"renew|exten[ds]|\bterms?\b[^.]{0,200}continue", re.IGNORECASE),
+    ),
+    Role(
+        "renewal",
+        _DURATION,
+        _asked(r"renew(?:s|al|als|ed)?|extension|extended|successive"),
+        (
+            _cue("before", r"renew\w*[^.]{0,140}$", 2.5),
+            _cue(
+                "before",
+                r"(?:additional|successive|further|subsequent|consecutive|renewal)\s+(?:and\s+)?(?:\w+\s+)"
+                r"{0,3}(?:terms?|periods?)?\s*(?:of|for)?\s*(?:up to\s+)?(?:an?\s+)?$",
+                2.0,
+            ),
+            _cue("before", r"(?:extend\w*|extension)[^.]{0,80}$", 1.5),
+            _cue("after", r"^[\s-]*(?:renewal|extension|successive|additional|terms?|periods?)", 2.0),
+            _cue("sentence", r"automatic\w*|successive|renewal term|option to renew", 1.0),
+            _cue("titles", r"renew|term\b", 0.5),
+            _cue("after", r"^[^.]{0,40}(?:prior to|before|advance|notice|in advance)", -4.0),
+            _cue(
+                "before",
+                r"(?:at least|not less than|no (?:less|later) than|within|prior|notice of|upon|by giving)"
+                r"\s+(?:\w+\s+){0,2}$",
+                -4.0,
+            ),
+        ),
+        least=3.0,
     ),
     Role(
         "cure",
@@ -359,7 +365,7 @@ ROLES: Final = (
             _cue("sentence", r"initial\s+term|[\"“](?:initial\s+)?term[\"”]", 1.5),
             _cue(
                 "before",
-                r"(?:continue|remain|be|run|last|extend|valid)\s+(?:in\s+(?:full\s+force\s+and\s+)?(?:effect|"
+                r"(?:(?:continue|remain|run|last|extend)s?|be|valid)\s+(?:in\s+(?:full\s+force\s+and\s+)?(?:effect|"
                 r"force)\s+)?(?:\w+\s+){0,3}?(?:for|until|to|through)\s+(?:an?\s+|the\s+)?(?:initial\s+|"
                 r"minimum\s+)?(?:period|term)?\s*(?:of\s+)?(?:the\s+)?$",
                 3.0,
