@@ -36,6 +36,7 @@ from tests.repair.bank import (
     PayMany,
     Payment,
     PayUsual,
+    Relay,
     Undo,
     closed,
     ledger,
@@ -440,6 +441,26 @@ async def test_continue_as_new_waits_for_what_is_parked(client: Client) -> None:
         closed.discard(paying.account)
         await repair(first, "transfer_money-1", "retry")
         assert await handle.result() == 7
+    assert len(ledger[paying.order]) == 1
+    await replayed(first)
+
+
+async def test_a_signal_that_continues_as_new_waits_for_what_is_parked(client: Client) -> None:
+    """The run stays until its parked step is repaired and has ended, and then goes on as a new one."""
+    paying = payment()
+    handle, queue = await start(client, Relay.run, paying, 1)
+    first = client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    async with worker(client, queue, max_cached_workflows=0):
+        await until_parked(first)
+        await handle.signal(Relay.go_on, paying)
+        # Each repair is a task of its own, so by the first the signal has been handled.
+        await repair(first, "transfer_money-1", "retry")
+        await until_parked(first, times=2)
+        assert (await handle.describe()).run_id == handle.first_execution_run_id
+        closed.discard(paying.account)
+        await repair(first, "transfer_money-1", "retry")
+        assert await handle.result() == 7
+        assert (await handle.describe()).run_id != handle.first_execution_run_id
     assert len(ledger[paying.order]) == 1
     await replayed(first)
 

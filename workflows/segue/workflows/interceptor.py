@@ -30,6 +30,7 @@ from segue.workflows.approvals import register as approvals
 from segue.workflows.arguments import check_result
 from segue.workflows.attempt import AttemptInterceptor
 from segue.workflows.fanout.shown import lines as fanout_lines
+from segue.workflows.features import Feature, has
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.outbound import Outbound
@@ -81,9 +82,7 @@ class _Inbound(WorkflowInboundInterceptor):
             try:
                 result = await super().execute_workflow(input)
             except workflow.ContinueAsNewError:
-                # The run that follows knows nothing of the steps of this one, and those that parked would be lost.
-                mending = self._outbound.parked.mending
-                await workflow.wait_condition(lambda: not mending)
+                await self._mended()
                 raise
             self._check_result(
                 f"workflow {workflow.info().workflow_type!r}", result, getattr(definition, "ret_type", None)
@@ -92,9 +91,18 @@ class _Inbound(WorkflowInboundInterceptor):
             _deliver(error)
         return result
 
+    async def _mended(self) -> None:
+        """Wait until no step is parked: the run that follows knows nothing of this one's, and they would be lost."""
+        mending = self._outbound.parked.mending
+        await workflow.wait_condition(lambda: not mending)
+
     async def handle_signal(self, input: HandleSignalInput) -> None:
         try:
             await super().handle_signal(input)
+        except workflow.ContinueAsNewError:
+            if self._outbound.parked.mending and has(Feature.PATIENT_SIGNALS):
+                await self._mended()
+            raise
         except Exception as error:
             _deliver(error)
 
