@@ -23,6 +23,7 @@ from tests.approvals.payments import (
     Correction,
     Invalid,
     Monthly,
+    Muddled,
     Payment,
     Payments,
     Told,
@@ -291,6 +292,21 @@ async def test_what_cannot_be_decided_is_not_asked(client: Client, queue: str, h
     assert failed.value.cause.message == message
 
 
+async def test_two_choices_of_one_text(client: Client, queue: str) -> None:
+    """An enum of which one member's text is another's name is refused, for only one of the two could be chosen."""
+    handle = await client.start_workflow(Muddled.run, id=str(uuid.uuid4()), task_queue=queue)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert (failed.value.cause.type, failed.value.cause.message) == (
+        "InvalidApproval",
+        "choices=<enum 'Muddle'> holds the choice 'REFUSE' twice: it is the text of PAY and of REFUSE, for a member's "
+        "text is its value, or its name where the value is none: give each a text as its value",
+    )
+    history = await handle.fetch_history()
+    assert await replay([history], WORKFLOWS, SeguePlugin(settings=Settings())) == 1
+
+
 async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     """It is a step of the run, in its current details, in its query, and among what waits in all runs."""
     handle = await payment(client, queue, Asked(by=timedelta(days=2), on_deadline="reject", form=True, allowed=["ann"]))
@@ -393,9 +409,12 @@ async def test_an_approval_survives_its_worker(client: Client) -> None:
 
 
 async def test_recorded_approvals_replay() -> None:
-    """Histories recorded with the first version replay with this one, whole and cut after each task."""
+    """Histories recorded with earlier versions replay with this one, whole and cut after each task.
+
+    `muddled` is of a version that took two choices of one text for one.
+    """
     plugin = SeguePlugin(settings=Settings())
     whole = recorded("approval")
     cut = beginnings(whole)
-    assert len(whole) == 5
+    assert len(whole) == 6
     assert await replay([*whole, *cut], WORKFLOWS, plugin) == len(whole) + len(cut)
