@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn, cast
 
 from temporalio import workflow
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -46,14 +47,19 @@ _STACK_QUERY: Final = "__enhanced_stack_trace"
 
 
 class SegueInterceptor(Interceptor):
-    """Applies the policies of a catalogue to every workflow and activity of a worker."""
+    """Applies the policies of a catalogue to every workflow and activity of a worker.
+
+    Attributes:
+        clients: The clients of the workers, by namespace.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self.clients: dict[str, Client] = {}
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """See base class."""
-        return AttemptInterceptor(next, self.catalogue)
+        return AttemptInterceptor(next, self.catalogue, self.clients)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         """See base class."""
