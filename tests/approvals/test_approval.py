@@ -96,6 +96,19 @@ async def test_an_approval_is_decided(client: Client, queue: str) -> None:
     )  # fmt: skip
 
 
+async def test_a_decided_approval_is_one_step(client: Client, queue: str) -> None:
+    """It shows what was asked and what came of it, and neither its timers nor its decision stand beside it."""
+    handle = await payment(client, queue, Asked(by=timedelta(days=2), remind=timedelta(days=1), tell=True))
+    decided = await decide(handle, approve=False, comment="too dear", by="ann")
+    await handle.result()
+    asked, *others = (await inspect.run(handle)).steps
+    assert (asked.id, asked.kind, asked.summary, asked.state, asked.outcome, asked.commands) == (
+        "approval-1", "wait", "Pay 12,000 EUR?", "completed", "rejected by ann: too dear", (),
+    )  # fmt: skip
+    assert (asked.closed_time, asked.duration) == (decided.at, decided.at - asked.scheduled_time)
+    assert {step.kind for step in others} <= {"activity"}
+
+
 async def test_a_second_decision_is_refused(client: Client, queue: str) -> None:
     """It says who decided before and what: while the run goes on, and when it has ended."""
     handle = await client.start_workflow(Payments.run, id=str(uuid.uuid4()), task_queue=queue)
@@ -182,7 +195,7 @@ async def test_who_may_decide(client: Client, queue: str) -> None:
     handle = await payment(client, queue, Asked(allowed=["finance", "ann"]))
     assert await refused(decide(handle, approve=True, by="bob")) == (
         DecisionNotAllowed,
-        "'bob' may not decide 'approval-1', but 'ann', 'finance' may",
+        "'bob' may not decide 'approval-1': it is for 'ann' or 'finance' to decide, by name or in that role",
     )
     assert (await decide(handle, approve=True, by="bob", roles=["finance"])).by == "bob"
 
@@ -317,11 +330,17 @@ async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     while not (found := [one for one in await pending_approvals(client) if one.workflow_id == handle.id]):
         await asyncio.sleep(0.05)
 
-    assert [(step.name, step.state, step.waiting_for) for step in run.steps] == [
-        ("approval-1", "waiting", f"a decision: Pay 12,000 EUR? until {until}")
-    ]
-    assert run.waiting_for == f"a decision: Pay 12,000 EUR? until {until}"
-    assert f"| ⏳ | approval-1: a decision: Pay 12,000 EUR? until {until} | | |" in metadata.current_details
+    waits = f"a decision of ann until {until}: Pay 12,000 EUR?"
+    [step] = run.steps
+    assert (step.name, step.summary, step.state, step.waiting_for) == (
+        "approval-1", "Pay 12,000 EUR?", "waiting", waits,
+    )  # fmt: skip
+    assert step.commands == (
+        f"segue approve {handle.id} approval-1 --role ann --input -",
+        f"segue reject {handle.id} approval-1 --role ann",
+    )
+    assert run.waiting_for == waits
+    assert f"| ⏳ | approval-1: {waits} | | |" in metadata.current_details
     assert (approval.details, approval.form, approval.schema and approval.schema["required"]) == (
         "Invoice **17**", "Correction", ["amount"],
     )  # fmt: skip
@@ -335,7 +354,8 @@ async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     ]
     await decide(handle, approve=False, by="ann")
     await handle.result()
-    assert [step.kind for step in await segue.client.steps(handle)] == ["timer", "update"]
+    [step] = await segue.client.steps(handle)
+    assert (step.kind, step.state, step.outcome, step.commands) == ("wait", "completed", "rejected by ann", ())
 
 
 async def test_a_child_is_asked_for_by_its_own_id(client: Client, queue: str) -> None:

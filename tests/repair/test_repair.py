@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -107,9 +108,10 @@ async def test_a_step_parks_and_a_retry_finds_its_effect_again(client: Client) -
         [shown] = await segue.client.steps(handle)
         assert (shown.state, shown.is_open, shown.closed_time) == ("parked", True, None)
         assert shown.waiting_for is not None
-        assert shown.waiting_for.partition(": ")[2] == (
-            f"segue repair {handle.id} transfer_money-1 --retry (terminal: Closed: account {paying.account} is closed)"
+        assert re.sub(r"\d{4}-.* UTC", "TIME", shown.waiting_for) == (
+            f"an operator to repair transfer_money-1, since TIME (terminal: Closed: account {paying.account} is closed)"
         )
+        assert shown.commands == (f"segue repair {handle.id} transfer_money-1 --retry",)
         details = (await handle.query("__temporal_workflow_metadata")).current_details
         assert "| ▌ | transfer_money |" in details
         assert f", terminal: Closed: account {paying.account} is closed |" in details

@@ -8,7 +8,7 @@ from typing import Final
 
 from segue.client._order import Group, Order
 from segue.client.records import OPEN, Run, State, Status, Step
-from segue.client.wording import KINDS, SYMBOLS, TIMES, duration, one_line, state
+from segue.client.wording import KINDS, SYMBOLS, TIMES, called, duration, notes, one_line, state
 
 __all__ = ["COLOURS", "Label", "beginnings", "closing", "dashed", "endings", "label"]
 
@@ -82,12 +82,11 @@ def label(group: Group) -> Label:
         if step.attempts > 1:
             of = f"/{step.maximum_attempts}" if step.maximum_attempts and step.state != "completed" else ""
             said.append(f"{SYMBOLS['backing_off'][0]} {step.attempts}{of}")
-    note = step.waiting_for if step.is_open else None if step.error is None else str(step.error)
     return Label(
-        name=one_line(group.name, 200) + (f" {TIMES} {len(group.steps)}" if several else ""),
+        name=one_line(called(group.steps[0]), 200) + (f" {TIMES} {len(group.steps)}" if several else ""),
         said=" · ".join(one_line(part, 200) for part in said if part),
         lasted=duration(group.duration) if group.duration > timedelta() else "",
-        note=one_line(note or "", 400),
+        note=one_line("; ".join(notes(step)), 400),
         step=step,
         several=several,
     )

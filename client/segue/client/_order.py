@@ -20,6 +20,7 @@ from datetime import timedelta
 from typing import Final
 
 from segue.client.records import OPEN, Kind, State, Step
+from segue.client.wording import is_shown
 
 __all__ = ["Group", "Order", "groups", "knotted", "order"]
 
@@ -110,7 +111,10 @@ def groups(steps: Iterable[Step], most: int = _MOST_GROUPS) -> list[Group]:
     def phase(step: Step) -> int:
         return bisect.bisect(barriers, step.scheduled_task or step.scheduled_event_id)
 
-    folded = _fold([(step,) for step in ordered], lambda step: (step.kind, step.name, phase(step)), _FAN_OUT)
+    # What is not shown holds together what ran while it was open all the same.
+    folded = _fold(
+        [(step,) for step in ordered if is_shown(step)], lambda step: (step.kind, step.name, phase(step)), _FAN_OUT
+    )
     if len(folded) > most:
         folded = _fold(folded, lambda step: (step.kind, step.name), _LOOP)
     return [Group(tuple(sorted(members, key=lambda step: step.scheduled_event_id))) for members in folded]

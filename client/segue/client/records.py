@@ -13,8 +13,9 @@ from typing import Any, Final, Literal
 
 from segue.client.wording import one_line
 from segue.workflows.graph.shown import DeclaredStep
+from segue.workflows.repair.records import Action
 
-__all__ = ["OPEN", "Error", "Kind", "PendingStep", "Run", "State", "Status", "Step", "TaskQueue"]
+__all__ = ["OPEN", "Error", "Kind", "PendingStep", "Repair", "Run", "State", "Status", "Step", "TaskQueue"]
 
 Kind = Literal[
     "activity",
@@ -93,6 +94,41 @@ _WRAPPERS: Final = frozenset({"ActivityError", "ChildWorkflowError", "NexusOpera
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """What was done about a step that had failed for good. `str(repair)` says it on one line.
+
+    Attributes:
+        action: What an operator did, see `segue repair`; `reconcile` where its system was asked, and said that the step
+            had happened.
+        by: Who did it, as they say; the name of the activity that asked.
+        at: When, UTC.
+        reason: Why, as they say.
+        identity: The client that sent it, as the history has it; None if that is not known.
+    """
+
+    action: Action | Literal["reconcile"]
+    by: str
+    at: datetime
+    reason: str | None = None
+    identity: str | None = None
+
+    def __str__(self) -> str:
+        verb = "reconciled" if self.action == "reconcile" else "repaired"
+        reason = f", {one_line(self.reason, 200)}" if self.reason else ""
+        return f"{verb} by {one_line(self.by, 80)}: {_DONE[self.action]}{reason}"
+
+
+_DONE: Final[dict[Action | Literal["reconcile"], str]] = {
+    "retry": "tried again",
+    "retry_with": "tried again with another input",
+    "result": "result given",
+    "skip": "skipped",
+    "fail": "let fail",
+    "reconcile": "it had happened",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
     """One step of a run, as operators see it.
 
@@ -102,14 +138,15 @@ class Step:
         name: Type of the activity, child or operation; name of the signal or update; a timer's summary.
         summary: What tells it from others of its name; None if nothing does, or if it cannot be decoded here.
         state: Where it is.
-        attempts: Attempts made, the one under way included; 0 for what is not attempted, such as a timer.
+        attempts: Attempts made, the one under way and those before a repair included; 0 for what is not attempted, such
+            as a timer.
         maximum_attempts: Bound on them; 0 for none.
         scheduled_time: When the workflow asked for it; for a signal or update, when it arrived. UTC, as all times.
         started_time: When its last attempt started.
         closed_time: When it ended. A local activity's is an estimate, for its marker holds none.
         duration: From scheduled to closed, or until now: with queueing, every attempt, and the waits between them.
         queue_delay: How long the first attempt waited for a worker, or the running one if later; None if unknown.
-        error: Why it failed; while it is open, why its last attempt did.
+        error: Why it failed; while it is open, why its last attempt did; of one that was repaired, why it had failed.
         retry_state: Why it was not tried again, in Temporal's words, such as `maximum_attempts_reached`.
         next_attempt_time: When the next attempt is due, while it is backing off.
         fire_time: When a timer fires.
@@ -128,6 +165,10 @@ class Step:
         observed_task: Event id of the completed workflow task that first knew how it ended, None if none does yet.
             Steps scheduled by that task may follow from this one.
         parent_event_id: First event of the signal or update whose handler asked for it; None for the run itself.
+        outcome: What came of it, for an approval: `approved by ann: as agreed`.
+        repairs: What was done about it each time that it had failed for good. Its state is what it came to after that.
+        commands: What may be typed about an open step that waits for somebody: `segue repair order-17 pay-1 --retry`.
+            The options of a connection come behind it, where the command line needs any.
     """
 
     id: str
@@ -160,6 +201,9 @@ class Step:
     scheduled_task: int | None = None
     observed_task: int | None = None
     parent_event_id: int | None = None
+    outcome: str | None = None
+    repairs: tuple[Repair, ...] = ()
+    commands: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:

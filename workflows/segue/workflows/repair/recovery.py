@@ -26,7 +26,7 @@ from segue.activities.errors import AMBIGUOUS, NOT_DONE, PAYLOAD
 from segue.activities.policy import OnExhausted
 from segue.workflows.interruption import is_evicted
 from segue.workflows.repair.outcome import Outcome, decided
-from segue.workflows.repair.records import ParkedStep, Reason
+from segue.workflows.repair.records import RETRIED, ParkedStep, Reason
 from segue.workflows.repair.register import Entry, Register
 from segue.workflows.repair.rule import Rule, on_exhausted
 
@@ -148,7 +148,7 @@ class Recovery:
             certainty = "unknown" if happened is None else "not yet"
             outcome = self._outcome(self._wanted(error, certainty, ask=False))
         if outcome is Outcome.RETRY:
-            await workflow.sleep(self._delay(error), summary=f"until {step.id} is tried again")
+            await workflow.sleep(self._delay(error), summary=RETRIED.format(step.id))
             return Again(within=self._left())
         if outcome is Outcome.PARK:
             return await self._parked(error, "ambiguous" if certainty == "unknown" else _reason(error), note)
