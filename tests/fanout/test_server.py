@@ -145,8 +145,8 @@ async def test_too_many_failures_fail_it_early(client: Client, test: str) -> Non
     assert await run(client, Edition(test, batch=10, tolerate=0.05, concurrency=1)) == Ended(
         [],
         [Failure(7, "Terminal", "page 7 is blank", 1), Failure(17, "Terminal", "page 17 is blank", 1)],
-        "Fan-out 'print_page' failed: 2 of 20 items failed, and 1 may, 14 are done: item 7: Terminal: page 7 is blank; "
-        "item 17: Terminal: page 17 is blank",
+        "Fan-out 'print_page' failed: 2 of 20 items failed, more than the 1 that may, 14 are done: item 7: Terminal: "
+        "page 7 is blank; item 17: Terminal: page 17 is blank",
     )
 
 

@@ -20,7 +20,7 @@ from segue.client._history import History, attributes, update_answer
 from segue.client.records import Repair, Step
 from segue.workflows.repair.records import ASKED, FAILED, RETRIED, UPDATE, Repaired
 
-__all__ = ["answers_in", "repaired", "repairs_in"]
+__all__ = ["answers_in", "repaired", "repairs_in", "result_of"]
 
 _REPAIRED: Final = pydantic.TypeAdapter(Repaired)
 _ACTIVITIES: Final = ("activity", "local_activity")
@@ -37,7 +37,7 @@ def repairs_in(history: History) -> Iterator[Payload]:
 def answers_in(history: History, steps: Iterable[Step]) -> Iterator[Payload]:
     """Yield what must be decoded to know what systems said that were asked about a step."""
     for step in steps:
-        if _told(ASKED, step.summary) and (payload := _result(history, step)) is not None:
+        if _told(ASKED, step.summary) and (payload := result_of(history, step)) is not None:
             yield payload
 
 
@@ -182,7 +182,7 @@ class _Fold:
 
     def _happened(self, asked: Step) -> bool:
         """Whether the system of a step said that it had happened: what it returned then is the step's result."""
-        payload = _result(self._history, asked)
+        payload = result_of(self._history, asked)
         return payload is not None and self._decoded(payload) not in (None, False)
 
 
@@ -211,8 +211,8 @@ def _told(pattern: str, text: str | None) -> str | None:
     return text[len(before) : len(text) - len(after)]
 
 
-def _result(history: History, step: Step) -> Payload | None:
-    """Return what an activity returned; None if it returned nothing, or has not."""
+def result_of(history: History, step: Step) -> Payload | None:
+    """Return what an activity or a child workflow returned; None if it returned nothing, or has not."""
     draft = history.drafts.get(step.scheduled_event_id)
     if draft is None or draft.closed is None or draft.state != "completed":
         return None

@@ -25,6 +25,7 @@ from segue.client._approvals import ApprovalHistory
 from segue.client._decoding import decode
 from segue.client._events import payloads_in, run_error, steps_of, utc
 from segue.client._failures import Decoded
+from segue.client._fanned import fan_outs_in, fanned, reports_in
 from segue.client._history import History, attributes
 from segue.client._parked import parked_in, with_parked
 from segue.client._pauses import PauseHistory, held_in, held_steps, pause_steps
@@ -35,9 +36,10 @@ from segue.client._server import describe
 from segue.client._stack import located
 from segue.client._waiting import Waiting
 from segue.client.graphs import graphs_of, pending_in
-from segue.client.records import Run, Step
+from segue.client.records import FanOut, Run, Step
 from segue.client.repairs import parked_of
 from segue.client.wording import is_shown, one_line
+from segue.workflows.fanout.shown import QUERY, Progress
 from segue.workflows.graph.shown import DeclaredStep
 from segue.workflows.repair import ParkedStep
 from segue.workflows.waiting import MEMO, SHOWN
@@ -95,7 +97,8 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
         dataclasses.replace(step, summary=said[step.scheduled_event_id]) if step.scheduled_event_id in said else step
         for step in joined(steps_of(history, now, decoded), described, decoded, now)
     ]
-    answers = await decode(client, handle.id, answers_in(history, found))
+    answers = await decode(client, handle.id, [*answers_in(history, found), *reports_in(history, found)])
+    found = fanned(found, history, answers, handle.id)
     found = [
         dataclasses.replace(step, waiting_for=step.waiting_for or waiting.step(step)) if step.is_open else step
         for step in repaired(found, history, lambda payload: decoded(payload) or answers(payload), now)
@@ -116,7 +119,10 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
             wait = await located(handle, wait, query_timeout)
         found += [wait] if wait is not None else []
     graphs = await _graphs(handle, waiting, query_timeout)
-    return dataclasses.replace(_run(waiting, tuple(found)), graphs=graphs, pending=pending_in(graphs))
+    fan_outs = await _fan_outs(handle, waiting, found, query_timeout)
+    return dataclasses.replace(
+        _run(waiting, tuple(found)), graphs=graphs, pending=pending_in(graphs), fan_outs=fan_outs
+    )
 
 
 def _run(waiting: Waiting, steps: tuple[Step, ...]) -> Run:
@@ -183,6 +189,22 @@ async def _parked(handle: WorkflowHandle[Any, Any], waiting: Waiting, timeout: t
         except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
             pass  # those of the memo are better than none
     return found
+
+
+async def _fan_outs(
+    handle: WorkflowHandle[Any, Any], waiting: Waiting, steps: Sequence[Step], timeout: timedelta | None
+) -> tuple[FanOut, ...]:
+    """Return the fan-outs of a run. How many items one has that goes on is asked of a worker: no event says."""
+    found, queues = fan_outs_in(steps), waiting.queues
+    goes_on = any(step.items is not None and step.is_open for step in steps)
+    if not goes_on or timeout is None or not queues or not queues[0].pollers:
+        return found
+    try:
+        told: list[Progress] = await handle.query(QUERY, result_type=list[Progress], rpc_timeout=timeout)
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return found
+    totals = {one.name: one.total for one in told}
+    return tuple(dataclasses.replace(one, total=totals.get(one.name, one.total)) for one in found)
 
 
 async def _graphs(

@@ -15,7 +15,20 @@ from segue.client.wording import one_line
 from segue.workflows.graph.shown import DeclaredStep
 from segue.workflows.repair.records import Action
 
-__all__ = ["OPEN", "Error", "Kind", "PendingStep", "Repair", "Run", "State", "Status", "Step", "TaskQueue"]
+__all__ = [
+    "OPEN",
+    "Error",
+    "FanOut",
+    "Items",
+    "Kind",
+    "PendingStep",
+    "Repair",
+    "Run",
+    "State",
+    "Status",
+    "Step",
+    "TaskQueue",
+]
 
 Kind = Literal[
     "activity",
@@ -86,7 +99,9 @@ class Error:
             return self.cause
         message = one_line(self.message)
         line = f"{self.type}: {message}" if message and message != self.type else self.type
-        return line if self.cause is None or self.cause in line else f"{line} (caused by {self.cause})"
+        if self.cause is None or self.cause in line or (message and self.cause.partition(": ")[2] == message):
+            return line  # what is passed on under another type is not said twice
+        return f"{line} (caused by {self.cause})"
 
 
 # Failures that only say where another failure happened.
@@ -126,6 +141,50 @@ _DONE: Final[dict[Action | Literal["reconcile"], str]] = {
     "fail": "let fail",
     "reconcile": "it had happened",
 }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Items:
+    """The items of a fan-out that a step carries: one, a batch of them, or those of a child workflow.
+
+    Attributes:
+        fan_out: Name of the fan-out in its run.
+        count: How many it carries.
+        again: Whether they were carried before, and are sent again.
+        done: How many of them have completed.
+        failed: How many have failed.
+        failures: Which and why, the first of them: `item 7: Terminal: torn`.
+    """
+
+    fan_out: str
+    count: int
+    again: bool = False
+    done: int = 0
+    failed: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FanOut:
+    """A fan-out of a run. `str(fan_out)` says how far it is: `200 items, 196 done, 4 failed`.
+
+    Attributes:
+        name: Its name in the run: that of its activity, with -2 for a second of the name.
+        total: How many items it has; where it ended early, or no worker says, how many it has begun with.
+        done: How many have completed.
+        failed: How many have failed.
+        failures: Which and why, the first of them.
+    """
+
+    name: str
+    total: int
+    done: int
+    failed: int
+    failures: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.total:,} item{'s' if self.total != 1 else ''}, {self.done:,} done{failed}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +228,7 @@ class Step:
         repairs: What was done about it each time that it had failed for good. Its state is what it came to after that.
         commands: What may be typed about an open step that waits for somebody: `segue repair order-17 pay-1 --retry`.
             The options of a connection come behind it, where the command line needs any.
+        items: The items of a fan-out that it carries; None if it carries none.
     """
 
     id: str
@@ -204,6 +264,7 @@ class Step:
     outcome: str | None = None
     repairs: tuple[Repair, ...] = ()
     commands: tuple[str, ...] = ()
+    items: Items | None = None
 
     @property
     def is_open(self) -> bool:
@@ -283,6 +344,7 @@ class Run:
         graphs: What it declared to a `Graph`, each step with its edges and its state. Empty for a run without one, for
             one that has closed, see `segue.client.graphs`, and where no worker could say.
         pending: The steps of its graphs that have not started.
+        fan_outs: Its fan-outs, in the order of their start, also of a run that has ended.
     """
 
     workflow_id: str
@@ -309,6 +371,7 @@ class Run:
     cancel_requested: bool = False
     graphs: tuple[tuple[DeclaredStep, ...], ...] = ()
     pending: tuple[PendingStep, ...] = ()
+    fan_outs: tuple[FanOut, ...] = ()
 
     @property
     def is_open(self) -> bool:

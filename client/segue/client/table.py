@@ -18,7 +18,7 @@ import click
 
 from segue.client._labels import closing
 from segue.client._order import Group, groups
-from segue.client.records import PendingStep, Run, State
+from segue.client.records import FanOut, PendingStep, Run, State, Step
 from segue.client.wording import KINDS, SYMBOLS, TIMES, called, cells, duration, notes, one_line, state, time
 
 __all__ = ["render"]
@@ -185,6 +185,8 @@ class _Table:
         step = group.steps[0]
         kind = KINDS[step.kind]
         inside = "↳ " if step.parent_event_id is not None else ""
+        if (fan_out := self._fan_out(group)) is not None:
+            return f"{inside}{fan_out.name} {TIMES} {fan_out.total} · fan-out"
         if len(group.steps) > 1:
             return f"{inside}{called(step)} {TIMES} {len(group.steps)}" + (f" · {kind}" if kind else "")
         told = [called(step)]
@@ -198,6 +200,9 @@ class _Table:
 
     def _beneath(self, group: Group, indent: int) -> Iterator[str]:
         """Yield what a step waits for or why it failed; of many, how they stand, and those that need looking at."""
+        if (fan_out := self._fan_out(group)) is not None:
+            yield from self._fanned(fan_out, group, indent)
+            return
         if len(group.steps) == 1:
             step = group.telling
             for number, text in enumerate(notes(step)):
@@ -209,7 +214,23 @@ class _Table:
         if len(counts) > 1:
             told = ", ".join(f"{count} {state(which)}" for which, count in counts.items())
             yield from self._note(told, None, indent)
-        looked_at = [step for step in group.steps if step.state not in _QUIET]
+        yield from self._members([step for step in group.steps if step.state not in _QUIET], indent)
+
+    def _fan_out(self, group: Group) -> FanOut | None:
+        """Return the fan-out that a group stands for, with all that is known of it."""
+        found = group.fan_out
+        return next((one for one in self.run.fan_outs if found is not None and one.name == found.name), found)
+
+    def _fanned(self, fan_out: FanOut, group: Group, indent: int) -> Iterator[str]:
+        """Yield how far a fan-out is, which of its items failed, and what of it is open and needs looking at."""
+        yield from self._note(str(fan_out), None, indent)
+        for failure in fan_out.failures[:_MEMBERS]:
+            yield from self._note(f"{self._sign('failed')} {failure}", "failed", indent)
+        if fan_out.failed > (shown := len(fan_out.failures[:_MEMBERS])) > 0:
+            yield from self._note(f"and {fan_out.failed - shown:,} more", None, indent)
+        yield from self._members([step for step in group.steps if step.is_open], indent)
+
+    def _members(self, looked_at: list[Step], indent: int) -> Iterator[str]:
         looked_at.sort(
             key=lambda step: step.state not in ("failed", "timed_out", "terminated", "parked", "backing_off", "paused")
         )
