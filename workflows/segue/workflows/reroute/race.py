@@ -20,7 +20,8 @@ from temporalio import workflow
 from temporalio.workflow import ActivityCancellationType
 
 from segue.activities.errors import Terminal
-from segue.workflows.calls import Call, execute, written
+from segue.workflows.calls import Call, InvalidCall, execute, no_calls, written
+from segue.workflows.features import Feature, has
 from segue.workflows.interruption import ENDS, begin, is_evicted, is_of_the_worker, settle, shielded
 from segue.workflows.repair.rule import handled
 from segue.workflows.reroute.errors import AllFailed, Reason, Reasons
@@ -100,6 +101,8 @@ class _Race(Generic[R]):
         self._undone: dict[int, Compensation] = {}
 
     async def run(self) -> R:
+        if (found := no_calls(self._calls)) and has(Feature.REFUSED_EARLY):
+            raise InvalidCall(f"{self._what}() cannot be made: {'; '.join(found)}")
         try:
             winner = await self._first()
         except ENDS as error:

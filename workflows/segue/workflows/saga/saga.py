@@ -23,7 +23,7 @@ from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ContinueAsNewError
 
-from segue.workflows.calls import Call, InvalidCall, execute, written
+from segue.workflows.calls import Call, InvalidCall, execute, no_call, written
 from segue.workflows.compensating import is_compensating
 from segue.workflows.features import Feature, has
 from segue.workflows.graph.step import StepOptions
@@ -156,8 +156,11 @@ class Saga:
             call: The step, as `call(reserve, order, undo=release)`. Without `undo`, nothing is registered.
 
         Raises:
+            InvalidCall: What is given is no call.
             InvalidSaga: The block has ended, and nothing would undo the step any more. It is not started.
         """
+        if (given := no_call(call)) is not None:
+            raise InvalidCall(f"Saga {self.name!r} cannot take a step: it is given {given}")
         # What undoes a step may be plain code that takes steps of its own.
         if self._is_left and not (self.state == "compensating" and is_compensating()) and has(Feature.SETTLED_SAGAS):
             how = "is being undone" if self.state == "compensating" else "has ended"
