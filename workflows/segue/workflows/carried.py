@@ -33,7 +33,7 @@ from segue.workflows.ids import Identity
 from segue.workflows.options import Catalogue
 from segue.workflows.prepared import ActivityInput, PreparedCall, Preparer, asked_of, header_of
 from segue.workflows.repair.records import ASKED, FAILED
-from segue.workflows.repair.recovery import Again, FailedStep, Recovery, Settled
+from segue.workflows.repair.recovery import Again, Cancellation, FailedStep, Recovery, Settled
 from segue.workflows.repair.register import Register
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
@@ -60,6 +60,7 @@ class CarriedStep(workflow.ActivityHandle[Any]):
         self.number = number
         self._activity = activity
         self.begun = False
+        self.cancellation = Cancellation()
         # As every task of a workflow: the run's loop keeps it, and ends it when the run is put out of memory.
         cast("Any", asyncio.get_running_loop())._register_task(self, name=name)
 
@@ -70,6 +71,8 @@ class CarriedStep(workflow.ActivityHandle[Any]):
 
     def cancel(self, msg: Any | None = None) -> bool:
         """See base class."""
+        if not self.done() and self.cancellation.comes():
+            return True
         # A task that has not begun is cancelled without running, and so could not pass the cancellation on.
         if not self.begun and self._activity is not None and not self.done():
             self._activity.cancel(msg)
@@ -157,7 +160,7 @@ class Carrier:
             try:
                 return await activity
             except FailureError as error:
-                if not self._parks or is_cancelled_exception(error):
+                if not self._parks or (is_cancelled_exception(error) and not call.accounted):
                     raise
                 if ticket.command == "local_activity":
                     # Its end may come within one workflow task and be replayed within the one before, where what is
@@ -210,6 +213,7 @@ class Carrier:
             within=input.schedule_to_close_timeout,
             sent=lambda: self._sent(input, call),
             handle=handle,
+            cancellation=handle.cancellation if call.accounted else None,
             show=lambda why: self._steps.parked(handle, why),
             reconcile=lambda: self._reconcile(input, call),
         )
