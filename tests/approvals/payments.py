@@ -33,6 +33,14 @@ class Verdict(enum.Enum):
     REFUSE = "refuse"
 
 
+class Muddle(enum.Enum):
+    """The text of one choice is the name of another."""
+
+    PAY = "REFUSE"
+    REFUSE = 0
+    WAIT = "wait"
+
+
 @dataclass
 class Asked:
     """How to ask, and what came of it."""
@@ -131,6 +139,15 @@ class Monthly:
 
 
 @workflow.defn
+class Muddled:
+    """Ask with choices of which two have the same text."""
+
+    @workflow.run
+    async def run(self) -> str:
+        return (await approval("Pay?", choices=Muddle)).choice.name
+
+
+@workflow.defn
 class Invalid:
     """Ask for what cannot be decided."""
 
@@ -175,4 +192,4 @@ def _told(decision: Decision[Any, Correction | None], began: datetime) -> Told:
     )
 
 
-WORKFLOWS: list[type] = [Payment, Payments, Batch, Monthly, Invalid]
+WORKFLOWS: list[type] = [Payment, Payments, Batch, Monthly, Muddled, Invalid]

@@ -23,6 +23,7 @@ from tests.approvals.payments import (
     Correction,
     Invalid,
     Monthly,
+    Muddled,
     Payment,
     Payments,
     Told,
@@ -93,6 +94,19 @@ async def test_an_approval_is_decided(client: Client, queue: str) -> None:
     assert (decided.approval, decided.choice, decided.by, decided.identity) == (
         "approval-1", "approve", "ann", client.identity,
     )  # fmt: skip
+
+
+async def test_a_decided_approval_is_one_step(client: Client, queue: str) -> None:
+    """It shows what was asked and what came of it, and neither its timers nor its decision stand beside it."""
+    handle = await payment(client, queue, Asked(by=timedelta(days=2), remind=timedelta(days=1), tell=True))
+    decided = await decide(handle, approve=False, comment="too dear", by="ann")
+    await handle.result()
+    asked, *others = (await inspect.run(handle)).steps
+    assert (asked.id, asked.kind, asked.summary, asked.state, asked.outcome, asked.commands) == (
+        "approval-1", "wait", "Pay 12,000 EUR?", "completed", "rejected by ann: too dear", (),
+    )  # fmt: skip
+    assert (asked.closed_time, asked.duration) == (decided.at, decided.at - asked.scheduled_time)
+    assert {step.kind for step in others} <= {"activity"}
 
 
 async def test_a_second_decision_is_refused(client: Client, queue: str) -> None:
@@ -181,7 +195,7 @@ async def test_who_may_decide(client: Client, queue: str) -> None:
     handle = await payment(client, queue, Asked(allowed=["finance", "ann"]))
     assert await refused(decide(handle, approve=True, by="bob")) == (
         DecisionNotAllowed,
-        "'bob' may not decide 'approval-1', but 'ann', 'finance' may",
+        "'bob' may not decide 'approval-1': it is for 'ann' or 'finance' to decide, by name or in that role",
     )
     assert (await decide(handle, approve=True, by="bob", roles=["finance"])).by == "bob"
 
@@ -291,6 +305,21 @@ async def test_what_cannot_be_decided_is_not_asked(client: Client, queue: str, h
     assert failed.value.cause.message == message
 
 
+async def test_two_choices_of_one_text(client: Client, queue: str) -> None:
+    """An enum of which one member's text is another's name is refused, for only one of the two could be chosen."""
+    handle = await client.start_workflow(Muddled.run, id=str(uuid.uuid4()), task_queue=queue)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert (failed.value.cause.type, failed.value.cause.message) == (
+        "InvalidApproval",
+        "choices=<enum 'Muddle'> holds the choice 'REFUSE' twice: it is the text of PAY and of REFUSE, for a member's "
+        "text is its value, or its name where the value is none: give each a text as its value",
+    )
+    history = await handle.fetch_history()
+    assert await replay([history], WORKFLOWS, SeguePlugin(settings=Settings())) == 1
+
+
 async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     """It is a step of the run, in its current details, in its query, and among what waits in all runs."""
     handle = await payment(client, queue, Asked(by=timedelta(days=2), on_deadline="reject", form=True, allowed=["ann"]))
@@ -301,11 +330,17 @@ async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     while not (found := [one for one in await pending_approvals(client) if one.workflow_id == handle.id]):
         await asyncio.sleep(0.05)
 
-    assert [(step.name, step.state, step.waiting_for) for step in run.steps] == [
-        ("approval-1", "waiting", f"a decision: Pay 12,000 EUR? until {until}")
-    ]
-    assert run.waiting_for == f"a decision: Pay 12,000 EUR? until {until}"
-    assert f"| ⏳ | approval-1: a decision: Pay 12,000 EUR? until {until} | | |" in metadata.current_details
+    waits = f"a decision of ann until {until}: Pay 12,000 EUR?"
+    [step] = run.steps
+    assert (step.name, step.summary, step.state, step.waiting_for) == (
+        "approval-1", "Pay 12,000 EUR?", "waiting", waits,
+    )  # fmt: skip
+    assert step.commands == (
+        f"segue approve {handle.id} approval-1 --role ann --input -",
+        f"segue reject {handle.id} approval-1 --role ann",
+    )
+    assert run.waiting_for == waits
+    assert f"| ⏳ | approval-1: {waits} | | |" in metadata.current_details
     assert (approval.details, approval.form, approval.schema and approval.schema["required"]) == (
         "Invoice **17**", "Correction", ["amount"],
     )  # fmt: skip
@@ -319,7 +354,8 @@ async def test_an_approval_is_shown(client: Client, queue: str) -> None:
     ]
     await decide(handle, approve=False, by="ann")
     await handle.result()
-    assert [step.kind for step in await segue.client.steps(handle)] == ["timer", "update"]
+    [step] = await segue.client.steps(handle)
+    assert (step.kind, step.state, step.outcome, step.commands) == ("wait", "completed", "rejected by ann", ())
 
 
 async def test_a_child_is_asked_for_by_its_own_id(client: Client, queue: str) -> None:
@@ -393,9 +429,12 @@ async def test_an_approval_survives_its_worker(client: Client) -> None:
 
 
 async def test_recorded_approvals_replay() -> None:
-    """Histories recorded with the first version replay with this one, whole and cut after each task."""
+    """Histories recorded with earlier versions replay with this one, whole and cut after each task.
+
+    `muddled` is of a version that took two choices of one text for one.
+    """
     plugin = SeguePlugin(settings=Settings())
     whole = recorded("approval")
     cut = beginnings(whole)
-    assert len(whole) == 5
+    assert len(whole) == 6
     assert await replay([*whole, *cut], WORKFLOWS, plugin) == len(whole) + len(cut)

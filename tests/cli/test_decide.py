@@ -34,7 +34,9 @@ def test_what_waits(segue: Segue) -> None:
     workflow_id = asked(segue)
     wait_for(lambda: workflow_id in segue("approvals").out, "the run among those that wait")
     [line] = [line for line in segue("approvals").out.splitlines() if line.startswith(workflow_id)]
-    assert re.fullmatch(rf"{workflow_id}  approval-1  Refund 120 EUR\? +[\d.]+ m?s +2 d +approve, reject", line), line
+    assert re.fullmatch(
+        rf"{workflow_id}  approval-1  Refund 120 EUR\? +[\d.]+ m?s +2 d +approve, reject  anybody", line
+    ), line
     shown = untimed(segue("approvals", "--workflow", workflow_id))
     assert (shown.code, shown.err) == (0, "")
     assert re.sub(r"TIME, .* ago", "TIME", shown.out) == (
@@ -42,8 +44,11 @@ def test_what_waits(segue: Segue) -> None:
         "  asked      TIME\n"
         "  until      TIME, then it fails\n"
         "  choices    approve, reject\n"
+        "  who        anybody\n"
         '  input      Correction {"properties": {"cents": {"title": "Cents", "type": "integer"}}, '
         '"required": ["cents"], "title": "Correction", "type": "object"}\n'
+        f"  decide     segue approve {workflow_id} approval-1 --input -\n"
+        f"  decide     segue reject {workflow_id} approval-1\n"
         "  Order **17**\n"
     )
     [found] = json.loads(segue("approvals", "--workflow", workflow_id, "--json").out)

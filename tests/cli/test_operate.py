@@ -53,7 +53,7 @@ def test_handlers_are_validated_where_their_class_is_known(segue: Segue, waiting
 def test_handlers_that_segue_adds(segue: Segue, waiting: str) -> None:
     """A workflow's class does not have them, so their names are the worker's to judge."""
     assert segue("query", waiting, "segue_paused", "-m", "shop") == Ended(
-        0, '{"supported":true,"pauses":[],"held":0}\n', ""
+        0, '{"supported":true,"pauses":[],"held":0,"turns":0,"steps":[]}\n', ""
     )
     ended = segue("query", waiting, "segue_pausd", "-m", "shop")
     assert (ended.code, ended.out) == (1, "")

@@ -71,6 +71,8 @@ def test_many_runs(segue: Segue, waiting: str) -> None:
     assert segue("resume", *many) == Ended(0, "Resumed 1 run\n", "")
     assert segue("pause", "--query", query) == Ended(0, "Paused 1 run\n", "")
     assert segue("resume", "--query", query) == Ended(0, "Resumed 1 run\n", "")
+    nothing = "Resumed 0 runs, for none that is open was paused so\n"
+    assert segue("resume", "--query", query) == Ended(0, nothing, "")
 
 
 def test_a_whole_system(segue: Segue) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -55,6 +56,8 @@ async def test_what_has_not_happened_is_tried_again(client: Client, tmp_path: Pa
         slip = await handle.result()
     book = Book(tmp_path)
     assert (book.lines("attempts"), book.lines("paid")) == (["1", "1", "1"], [slip["key"]])
+    [step] = await segue.client.steps(handle)
+    assert (step.state, step.attempts, step.maximum_attempts, step.repairs) == ("completed", 3, 0, ())
     await replayed(handle)
 
 
@@ -79,7 +82,14 @@ async def test_what_may_have_happened_parks(client: Client, tmp_path: Path, way:
         assert (step.reason, step.error) == ("ambiguous", error)
         [shown] = await segue.client.steps(handle)
         assert shown.waiting_for is not None
-        assert "--result JSON if it has happened, --retry if it has not" in shown.waiting_for
+        assert re.sub(r"\d{4}-.* UTC", "TIME", shown.waiting_for) == (
+            "an operator to find out whether pay_blindly-1 happened, --retry if it did not and --result if it did, "
+            f"since TIME (ambiguous: {error})"
+        )
+        assert shown.commands == (
+            f"segue repair {handle.id} pay_blindly-1 --retry",
+            f"segue repair {handle.id} pay_blindly-1 --result -",
+        )
         await repair(handle, step.step, "result", result={"key": "by hand"})
         assert await handle.result() == {"key": "by hand"}
     assert Book(tmp_path).lines("attempts") == ["1"]
@@ -120,9 +130,24 @@ async def test_the_system_is_asked_what_happened(client: Client, tmp_path: Path,
         slip = await handle.result()
     book = Book(tmp_path)
     assert (len(book.lines("attempts")), book.lines("paid")) == (attempts, [slip["key"]])
-    assert [step.name for step in await segue.client.steps(handle) if step.kind == "activity"] == [
-        "pay_surely", "find_payout", "pay_surely"
-    ][: attempts + 1]  # fmt: skip
+    # One step it is for whoever looks, with all its tries, and without the timer between them.
+    assert [
+        (step.name, step.state, step.attempts, *map(str, step.repairs)) for step in await segue.client.steps(handle)
+    ] == [
+        (
+            "pay_surely",
+            "completed",
+            attempts,
+            *([] if attempts > 1 else ["reconciled by find_payout: it had happened"]),
+        ),
+        ("find_payout", "completed", 1),
+    ]
+    asked = [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in (await handle.fetch_history()).events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert asked == ["pay_surely", "find_payout", "pay_surely"][: attempts + 1]
     await replayed(handle)
 
 
@@ -172,8 +197,9 @@ async def test_a_worker_that_shuts_down_leaves_it_open(client: Client, tmp_path:
         slip = await handle.result()
     book = Book(tmp_path)
     assert (book.lines("attempts"), book.lines("paid")) == (["1"], [slip["key"]])
-    [failed] = [step for step in await segue.client.steps(handle) if step.state == "failed"]
-    assert str(failed.error) == "Ambiguous: Nobody knows whether it happened: its worker shut down"
+    [step, _] = await segue.client.steps(handle)
+    assert (step.state, [*map(str, step.repairs)]) == ("completed", ["reconciled by find_payout: it had happened"])
+    assert str(step.error) == "Ambiguous: Nobody knows whether it happened: its worker shut down"
 
 
 async def test_what_might_run_twice_is_refused(client: Client, tmp_path: Path) -> None:

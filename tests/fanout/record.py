@@ -22,6 +22,9 @@ CASES = {
     "failed": Edition("fanout_failed", 20, batch=5, concurrency=1),
     "cancelled": Edition("fanout_cancelled", 40, "hold", batch=10, concurrency=20),
     "spread": Edition("fanout_spread", 1002, "double", batch=1),
+    # Since fan-outs weigh what they send.
+    "weighed_single": Edition("fanout_weighed_single", 8, tolerate=1),
+    "weighed_batched": Edition("fanout_weighed_batched", 20, batch=5, tolerate=2),
 }
 
 

@@ -43,6 +43,7 @@ from segue.workers.replay import replay
 from segue.workflows import Failure, fan_out, history_room
 from segue.workflows.fanout import foresight, shard
 from segue.workflows.fanout.shard import FanOutShard, PinnedFanOutShard
+from segue.workflows.features import Feature
 
 
 @pytest.fixture
@@ -144,8 +145,8 @@ async def test_too_many_failures_fail_it_early(client: Client, test: str) -> Non
     assert await run(client, Edition(test, batch=10, tolerate=0.05, concurrency=1)) == Ended(
         [],
         [Failure(7, "Terminal", "page 7 is blank", 1), Failure(17, "Terminal", "page 17 is blank", 1)],
-        "Fan-out 'print_page' failed: 2 of 20 items failed, and 1 may, 14 are done: item 7: Terminal: page 7 is blank; "
-        "item 17: Terminal: page 17 is blank",
+        "Fan-out 'print_page' failed: 2 of 20 items failed, more than the 1 that may, 14 are done: item 7: Terminal: "
+        "page 7 is blank; item 17: Terminal: page 17 is blank",
     )
 
 
@@ -547,10 +548,34 @@ async def test_an_undeclared_activity_fails_the_task_at_once(
     assert begun == {}
 
 
+@pytest.mark.parametrize("batch", [None, 1])
+async def test_a_run_goes_on_as_it_began(
+    client: Client, test: str, monkeypatch: pytest.MonkeyPatch, batch: int | None
+) -> None:
+    """A run whose fan-out began in a version that did not weigh it replays as it went, whatever it weighs."""
+    for module in (sys.modules[fan_out.__module__], shard):
+        monkeypatch.setattr(module, "SENT_BYTES", 1_000_000)
+
+    def older_version(feature: Feature) -> bool:
+        return False
+
+    with monkeypatch.context() as older:
+        older.setattr(sys.modules[fan_out.__module__], "has", older_version)
+        async with worker(client, test):
+            handle = await client.start_workflow(Heavy.run, args=[test, 30, 70_000, batch], id=test, task_queue=test)
+            await handle.result()
+    assert "segue.FanOut" not in await started(handle)
+
+    whole = [await handle.fetch_history()]
+    cut = beginnings(whole)
+    plugin = SeguePlugin(settings=Settings())
+    assert await replay([*whole, *cut], [*WORKFLOWS, FanOutShard], plugin) == len(whole) + len(cut)
+
+
 async def test_recorded_fan_outs_replay() -> None:
-    """Histories recorded with the first version of fan-outs replay with this one, whole and cut after each task."""
+    """Histories of every version of fan-outs replay with this one, whole and cut after each task."""
     whole = recorded("fanout")
     cut = beginnings(whole)
-    assert len(whole) == 6
+    assert len(whole) == 8
     plugin = SeguePlugin(settings=Settings())
     assert await replay([*whole, *cut], [*WORKFLOWS, FanOutShard], plugin) == len(whole) + len(cut)

@@ -59,6 +59,8 @@ async def give_rows() -> Rows: ...  # type: ignore[empty-body]
 @activity.defn
 async def take_fields(fields: Fields) -> None: ...
 @activity.defn
+async def take_any(values: list[Any]) -> None: ...
+@activity.defn
 async def take_dict(fields: dict[str, Any]) -> None: ...
 
 
@@ -69,6 +71,12 @@ async def undecorated(text: str) -> str: ...  # type: ignore[empty-body]
 class Audit:
     @workflow.run
     async def run(self, rows: int) -> str: ...  # type: ignore[empty-body]
+
+
+@workflow.defn
+class Other:
+    @workflow.run
+    async def run(this, rows: int) -> str: ...  # type: ignore[empty-body]  # pyright: ignore
 
 
 def stranger(graph: Graph) -> None:
@@ -189,6 +197,59 @@ def no_fields(graph: Graph) -> None:
     graph.step(take_fields, graph.step(give_rows))
 
 
+def inside_of_something(graph: Graph) -> None:
+    one = graph.step(give_dict, name="one")
+    rows: Any = Rows({"deep": [one.outcome]})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    graph.step(take_dict, {"one": one})
+    graph.step(take_any, [[one], one.outcome, {"two": {one}}, rows])
+
+
+def same_id(graph: Graph) -> None:
+    one = graph.step(start, activity_id="boot")
+    graph.step(start, name="boot", after=one)
+    graph.map(square, [1], name="many")  # its items have ids of their own
+    graph.step(start, name="two", activity_id="many")
+
+
+def no_rule(graph: Graph) -> None:
+    bad: Any = "all_sucess"
+    rows = graph.step(extract, "a")
+    graph.step(load, rows, when=bad)
+    named: Any = "all_done"
+    cluster = graph.step(start)
+    graph.step(drop, cluster, teardown_of=cluster, when=named)
+    named = "all_failed"
+    graph.step(start, when=named)
+
+
+def option_of_another_type(graph: Graph) -> None:
+    options: Any = {"start_to_close_timeout": 5, "task_queue": "here", "cancellation_type": 1, "priority": None}
+    graph.step(start, **options)
+    child: Any = {"id": 7, "memo": {"a": 1}, "run_timeout": None}
+    graph.step(Audit.run, 1, **child)
+    number: Any = 5
+    two: Any = "2"
+    graph.step(start, name=number)
+    graph.map(square, [1], name="many", concurrency=two)
+
+
+def no_list(graph: Graph) -> None:
+    for items in ("12", {1: 2}, range(2), 7, None):
+        strange: Any = items
+        graph.map(square, strange)
+
+
+def no_step(graph: Graph) -> None:
+    strange: Any = "one"
+    one = graph.step(start, after=[strange])
+    outcome: Any = one.outcome
+    two = graph.step(start, teardown_of=outcome)
+    two.after(strange)
+    graph.step(start, after=strange)
+    nothing: Any = None
+    graph.step(start, after=nothing)
+
+
 def same_name(graph: Graph) -> None:
     graph.step(start, name="one")
     graph.step(start, name="one")
@@ -261,6 +322,55 @@ def same_name(graph: Graph) -> None:
             "The graph cannot run, for 2 reasons:\n- Step 'take_fields' takes 'fields' as Fields, but 'extract' "
             "returns list[int]\n- Step 'take_fields-2' takes 'fields' as Fields, but 'give_rows' returns Rows",
         ),
+        (
+            inside_of_something,
+            "The graph cannot run, for 3 reasons:\n"
+            "- Step 'take_dict' is given 'one' inside of a dict, where no result takes its place: pass it as an "
+            "argument, or in a list that is one\n"
+            "- Step 'take_any' is given 'one' inside of a dict, where no result takes its place: pass it as an "
+            "argument, or in a list that is one\n"
+            "- Step 'take_any' is given 'one' inside of a Rows, where no result takes its place: pass it as an "
+            "argument, or in a list that is one",
+        ),
+        (
+            same_id,
+            "Steps 'start', 'boot' have the activity id 'boot', by which Temporal tells them apart: leave "
+            "activity_id out",
+        ),
+        (
+            no_rule,
+            "The graph cannot run, for 3 reasons:\n"
+            "- Step 'load' has when='all_sucess', which is no rule: pass one, such as ALL_DONE\n"
+            "- Step 'drop' has when='all_done', which is no rule: pass one, such as ALL_DONE\n"
+            "- Step 'start-2' has when='all_failed', which is no rule: pass one, such as ALL_DONE",
+        ),
+        (
+            option_of_another_type,
+            "The graph cannot run, for 5 reasons:\n"
+            "- Step 'many' has concurrency='2', which lets nothing run: it must be at least 1\n"
+            "- Step 'start' has start_to_close_timeout=5, but takes it as timedelta | None\n"
+            "- Step 'start' has priority=None, but takes it as Priority\n"
+            "- Step 'Audit' has id=7, but takes it as str | None\n"
+            "- Step 5 has name=5, but takes it as str",
+        ),
+        (
+            no_list,
+            "The graph cannot run, for 5 reasons:\n"
+            "- Step 'square' maps over a value of type 'str': pass a list, or a step\n"
+            "- Step 'square-2' maps over a value of type 'dict': pass a list, or a step\n"
+            "- Step 'square-3' maps over a value of type 'range': pass a list, or a step\n"
+            "- Step 'square-4' maps over a value of type 'int': pass a list, or a step\n"
+            "- Step 'square-5' maps over a value of type 'NoneType': pass a list, or a step",
+        ),
+        (
+            no_step,
+            "The graph cannot run, for 5 reasons:\n"
+            "- Step 'start' stands after 'one', which is no step: pass what graph.step returned\n"
+            "- Step 'start-2' stands after 'one', which is no step: pass what graph.step returned\n"
+            "- Step 'start-2' is a teardown of Step('start').outcome, which is no step: pass what graph.step returned\n"
+            "- Step 'start-3' stands after 'one', which is no step: pass what graph.step returned\n"
+            "- Step 'start-4' stands after None, which is no step: pass what graph.step returned",
+        ),
         (same_name, "2 steps are named 'one': give each a name of its own"),
     ],
 )
@@ -286,6 +396,18 @@ def test_a_lawful_graph_is_let_pass() -> None:
         graph.step(take_fields, given)
         graph.step(take_dict, given)
     graph.check()
+
+
+def test_a_run_method_may_call_its_instance_anything() -> None:
+    """The first parameter of a workflow's run method is its instance, whatever its name is."""
+    graph = Graph()
+    graph.step(Other.run, 1)
+    graph.check()
+    graph.step(Other.run)
+
+    with pytest.raises(InvalidGraph) as refused:
+        graph.check()
+    assert refused.value.message == "Step 'Other-2' lacks 'rows': 0 arguments given, run takes 1"
 
 
 def test_steps_are_named_by_their_functions() -> None:

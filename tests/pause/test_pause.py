@@ -140,7 +140,20 @@ async def test_a_pause_is_shown(client: Client, queue: str) -> None:
 
     run = await run_of(handle)
     assert (run.status, without_time(run.waiting_for)) == ("paused", f"an operator to resume it ({text})")
-    assert [(step.id, step.state) for step in run.steps if step.is_open] == [("paused", "paused")]
+    # What is held back is no step of the server's yet, and is shown as what it is: not running, but paused.
+    held = "an operator to resume it, held back since TIME"
+    found = [step for step in run.steps if step.is_open]
+    assert [(step.id, step.kind, step.state, without_time(step.waiting_for)) for step in found] == [
+        ("paused", "wait", "paused", f"an operator to resume it ({text})"),
+        ("weave-1", "activity", "paused", held),
+        ("held-2", "local_activity", "paused", held),
+        ("hammer-1", "activity", "paused", held),
+    ]
+    assert found[0].commands == (f"segue resume {handle.id}",)
+    assert [without_time(line) for line in metadata.current_details.splitlines() if line.startswith("| ‖ |")] == [
+        "| ‖ | weave × 2 | | held back since TIME |",
+        "| ‖ | hammer | | held back since TIME |",
+    ]
 
     async def listed() -> bool:
         found = [info async for info in waiting(client, "paused", scan=True)]

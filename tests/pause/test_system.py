@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from tests.pause.test_pause import shift, until, until_done, until_held, whole
 
 from segue.activities.settings import Settings
 from segue.client.inspect import run as run_of
-from segue.client.pauses import paused
+from segue.client.pauses import pause, paused, pauses_of, resume
 from segue.client.sweeps import Swept, pause_all, resume_all
+from segue.workflows.pausing.pause import RESUME
 
 FORGE = "pause-test-forge"
 
@@ -124,6 +126,35 @@ async def test_the_runs_that_a_query_finds(client: Client, plain: Client, queue:
     await until_listed(client, f"{query} AND ExecutionStatus = 'Running'", 2)
     assert await resume_all(client, system=FORGE, query=query, settings=Settings()) == Swept(found=2, changed=2)
     assert [await handle.result() for handle in (first, second)] == [whole(1), whole(1)]
+
+
+async def test_only_what_is_paused_so_is_resumed(client: Client, queue: str) -> None:
+    """Runs that were not paused, or were otherwise, are neither told nor counted; one that no worker serves is both."""
+    query = f"TaskQueue STARTS_WITH '{queue}'"
+    held, wholly, free = [await shift(client, queue, 1) for _ in range(3)]
+    deserted = await client.start_workflow(
+        "Shift", 1, id=f"{queue}-deserted", task_queue=f"{queue}-deserted", run_timeout=timedelta(minutes=5)
+    )
+    for handle in (held, deserted):
+        await pause(handle, system=FORGE, by="ann")
+    await pause(wholly, by="ann")
+    await until_listed(client, query, 4)
+    for dry_run in (True, False):
+        swept = await resume_all(client, system=FORGE, query=query, dry_run=dry_run, settings=Settings())
+        assert swept == Swept(found=4, changed=2, unchanged=2)
+    assert await resume_all(client, system=FORGE, query=query, settings=Settings()) == Swept(found=4, unchanged=4)
+    assert [pause.system for pause in await pauses_of(wholly)] == [None]
+    resumes = [
+        event
+        async for event in free.fetch_history_events()
+        if event.workflow_execution_signaled_event_attributes.signal_name == RESUME
+    ]
+    assert resumes == []
+    await resume(wholly, by="ann")
+    await deserted.terminate()
+    for handle in (held, wholly, free):
+        released.add(handle.id)
+        assert await handle.result() == whole(1)
 
 
 async def test_what_is_not_covered_is_said(client: Client) -> None:

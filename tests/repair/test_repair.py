@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -36,6 +37,7 @@ from tests.repair.bank import (
     PayMany,
     Payment,
     PayUsual,
+    Relay,
     Undo,
     closed,
     ledger,
@@ -106,9 +108,10 @@ async def test_a_step_parks_and_a_retry_finds_its_effect_again(client: Client) -
         [shown] = await segue.client.steps(handle)
         assert (shown.state, shown.is_open, shown.closed_time) == ("parked", True, None)
         assert shown.waiting_for is not None
-        assert shown.waiting_for.partition(": ")[2] == (
-            f"segue repair {handle.id} transfer_money-1 --retry (terminal: Closed: account {paying.account} is closed)"
+        assert re.sub(r"\d{4}-.* UTC", "TIME", shown.waiting_for) == (
+            f"an operator to repair transfer_money-1, since TIME (terminal: Closed: account {paying.account} is closed)"
         )
+        assert shown.commands == (f"segue repair {handle.id} transfer_money-1 --retry",)
         details = (await handle.query("__temporal_workflow_metadata")).current_details
         assert "| ▌ | transfer_money |" in details
         assert f", terminal: Closed: account {paying.account} is closed |" in details
@@ -440,6 +443,26 @@ async def test_continue_as_new_waits_for_what_is_parked(client: Client) -> None:
         closed.discard(paying.account)
         await repair(first, "transfer_money-1", "retry")
         assert await handle.result() == 7
+    assert len(ledger[paying.order]) == 1
+    await replayed(first)
+
+
+async def test_a_signal_that_continues_as_new_waits_for_what_is_parked(client: Client) -> None:
+    """The run stays until its parked step is repaired and has ended, and then goes on as a new one."""
+    paying = payment()
+    handle, queue = await start(client, Relay.run, paying, 1)
+    first = client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    async with worker(client, queue, max_cached_workflows=0):
+        await until_parked(first)
+        await handle.signal(Relay.go_on, paying)
+        # Each repair is a task of its own, so by the first the signal has been handled.
+        await repair(first, "transfer_money-1", "retry")
+        await until_parked(first, times=2)
+        assert (await handle.describe()).run_id == handle.first_execution_run_id
+        closed.discard(paying.account)
+        await repair(first, "transfer_money-1", "retry")
+        assert await handle.result() == 7
+        assert (await handle.describe()).run_id != handle.first_execution_run_id
     assert len(ledger[paying.order]) == 1
     await replayed(first)
 

@@ -12,7 +12,7 @@ from typing import Any
 from temporalio.client import Client
 from tests.recorded import missing, record
 from tests.saga.test_saga import until_held, worker
-from tests.saga.trips import Mixed, Travel, Trip, Waiting
+from tests.saga.trips import Mixed, Together, Travel, Trip, Waiting
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
@@ -24,6 +24,7 @@ CASES: dict[str, tuple[Any, Trip]] = {
     "not_undone": (Travel.run, Trip("c", refuse=("depart", "unbook flight"))),
     "cancelled": (Travel.run, Trip("d", hold="pay")),
     "mixed": (Mixed.run, Trip("e", refuse=("depart",))),
+    "gathered": (Together.run, Trip("g", hold="pay", refuse=("depart",), stumble="late")),
     "deadline": (Waiting.run, Trip("f", deadline=timedelta(seconds=1))),
 }
 
@@ -35,7 +36,7 @@ async def main() -> None:
         async with worker(client, "saga"):
             for _, (run, trip), path in missing("saga", CASES):
                 handle = await client.start_workflow(run, trip, id=path.stem, task_queue="saga")
-                if trip.hold:
+                if trip.hold and run is Travel.run:
                     await until_held(handle, "pay_for-1")
                     await handle.cancel()
                 await record(handle, path)

@@ -21,6 +21,7 @@ from tests.saga.trips import (
     Interrupted,
     Mixed,
     Party,
+    Together,
     Travel,
     Trip,
     Unfit,
@@ -205,6 +206,62 @@ async def test_a_saga_in_a_child_is_undone_with_its_parent(client: Client) -> No
     assert effects[queue] == [*BOOKED, "repay 5", "unbook flight", "unbook hotel"]
 
 
+@pytest.mark.parametrize("cached", [0, 100])
+async def test_a_step_under_way_is_undone(client: Client, cached: int) -> None:
+    """Where another step fails, it is cancelled and waited for, and what it did all the same is undone."""
+    queue = str(uuid.uuid4())
+    async with worker(client, queue, max_cached_workflows=cached):
+        handle = await client.start_workflow(
+            Together.run, Trip(queue, hold="pay", refuse=("depart",)), id=queue, task_queue=queue
+        )
+        error = await failure(handle)
+
+    assert isinstance(error, ActivityError)
+    assert str(error.cause) == "Refused: cannot depart"
+    assert effects[queue] == ["pay", "repay 5"]
+    assert await steps(handle) == [("depart-1", queue), ("pay_for-1", queue), ("repay-1", f"undo {queue}")]
+    assert await replay([await handle.fetch_history()], WORKFLOWS, SeguePlugin(settings=Settings())) == 1
+
+
+@pytest.mark.parametrize(
+    ("stumble", "message"),
+    [
+        (
+            "late",
+            "Saga 'saga' has ended, and would not run 'unbook_part • {queue}, flight': register it within the block",
+        ),
+        ("go on", "Saga 'saga' is being undone, and starts no step more: 'book_part • {queue}, train'"),
+    ],
+)
+async def test_what_comes_too_late_is_refused(client: Client, stumble: str, message: str) -> None:
+    """A saga that has ended takes no compensation, and one that is being undone starts no step."""
+    queue = str(uuid.uuid4())
+    trip = Trip(queue, hold="pay", refuse=("depart",), stumble=stumble)
+    async with worker(client, queue, max_cached_workflows=0):
+        told = await client.execute_workflow(Together.run, trip, id=queue, task_queue=queue)
+
+    assert told == [
+        "Refused: cannot depart",
+        message.format(queue=queue),
+        "compensated",
+        f"repay • {queue}: done",
+    ]
+    assert effects[queue] == ["pay", "repay 5"]
+
+
+async def test_a_saga_with_a_step_under_way_is_not_continued_as_new(client: Client) -> None:
+    """The run that follows would know nothing of the step, so it is undone, and the run fails and says so."""
+    queue = str(uuid.uuid4())
+    trip = Trip(queue, hold="pay", stumble="depart and continue")
+    async with worker(client, queue, max_cached_workflows=0):
+        handle = await client.start_workflow(Together.run, trip, id=queue, task_queue=queue)
+        error = await failure(handle)
+
+    assert isinstance(error, ApplicationError)
+    assert error.type == "InvalidSaga"
+    assert effects[queue] == ["depart", "pay", "repay 5"]
+
+
 async def test_a_second_cancellation_waits_until_all_is_undone(client: Client) -> None:
     """Who cancels while compensations run does not stop them, and has their way when they have ended."""
     queue = str(uuid.uuid4())
@@ -371,6 +428,7 @@ async def test_recorded_sagas_replay() -> None:
         "saga_deadline",
         "saga_failed",
         "saga_forgotten",
+        "saga_gathered",
         "saga_left",
         "saga_mixed",
         "saga_not_undone",

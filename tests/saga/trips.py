@@ -25,9 +25,10 @@ agency = System(
 # It says nothing of what becomes of a step that has failed for good.
 guides = System("saga-test-guides", policy=Policy(initial_interval=timedelta(milliseconds=50), maximum_attempts=1))
 
-# What the activities did, by trip, in order; and the trips whose held step may go on.
+# What the activities did, by trip, in order; the trips whose held step may go on, and those that are being paid for.
 effects: defaultdict[str, list[str]] = defaultdict(list)
 released: set[str] = set()
+paying: set[str] = set()
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Payment:
 @agency.activity
 async def pay_for(trip: Trip) -> Payment:
     """Takes no notice of a cancellation: it pays all the same."""
+    paying.add(trip.id)
     try:
         await act(trip, "pay")
     except asyncio.CancelledError:
@@ -91,6 +93,9 @@ async def cancel_guide(trip: Trip) -> None:
 
 @agency.activity
 async def depart(trip: Trip) -> None:
+    """Waits until a payment that is held has begun."""
+    while trip.hold == "pay" and trip.id not in paying:
+        await asyncio.sleep(0.02)
     await act(trip, "depart")
 
 
@@ -250,7 +255,8 @@ class Together:
     """Pays, as a step of its saga, while it departs.
 
     What `stumble` says it does besides: "late", when the block has ended it waits for the payment, and registers
-    something more; "go on", books a train when it has paid; "continue", continues as new while it pays.
+    something more; "go on", books a train when it has paid; "continue" and "depart and continue", continues as new
+    while it pays.
     """
 
     @workflow.run
@@ -262,20 +268,23 @@ class Together:
             if trip.stumble == "go on":
                 await saga.step(call(book_part, trip, "train"))
 
-        told, paying = list[str](), asyncio.create_task(pay())
+        told, payment = list[str](), asyncio.create_task(pay())
         try:
             async with saga:
                 if trip.stumble == "continue":
                     await workflow.sleep(0.1)
                     workflow.continue_as_new(Trip(trip.id))
-                await asyncio.gather(paying, workflow.execute_activity(depart, trip))
-            await paying
+                if trip.stumble == "depart and continue":
+                    await workflow.execute_activity(depart, trip)
+                    workflow.continue_as_new(Trip(trip.id))
+                await asyncio.gather(payment, workflow.execute_activity(depart, trip))
+            await payment
         except ActivityError as error:
             if not trip.stumble:
                 raise
             told.append(str(error.cause))
-            await workflow.wait([paying])
-            if not paying.cancelled() and isinstance(failed := paying.exception(), ApplicationError):
+            await workflow.wait([payment])
+            if not payment.cancelled() and isinstance(failed := payment.exception(), ApplicationError):
                 told.append(failed.message)
         if trip.stumble == "late":
             try:

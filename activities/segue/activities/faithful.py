@@ -35,7 +35,8 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from temporalio import workflow
 
 from segue.activities.errors import PayloadError
-from segue.activities.fit import fits, kept_with, members_of, safe
+from segue.activities.fit import classes_with_fields, fits, kept_with, members_of, safe
+from segue.activities.home import at_home
 
 __all__ = [
     "REFUSAL_PATCH",
@@ -202,9 +203,23 @@ def adapter(hint: Any) -> pydantic.TypeAdapter[Any]:
         if (known := kept.get(key)) is not None:
             return cast("pydantic.TypeAdapter[Any]", known)
     except TypeError:  # a hint that cannot be hashed
-        return pydantic.TypeAdapter(hint)
+        return at_home(classes_with_fields(hint), lambda: _complete(hint))
+    made = kept[key] = at_home(classes_with_fields(hint), lambda: _complete(hint))
+    return made
+
+
+def _complete(hint: Any) -> pydantic.TypeAdapter[Any]:
+    """Return the validator of a hint, built to its end.
+
+    Pydantic puts off what it cannot build yet, and what a model's author has it put off, until the first use, in
+    whichever thread and sandbox that is.
+    """
     made: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(hint)
-    kept[key] = made
+    made.rebuild(raise_errors=False)
+    if not made.pydantic_complete:
+        raise pydantic.PydanticUserError(
+            f"{hint!r} names a type that its module does not define", code="class-not-fully-defined"
+        )
     return made
 
 
@@ -414,10 +429,15 @@ def _pairs(sent: Any, arrived: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
 def _hints(kind: type[Any]) -> Mapping[str, Any]:
     if issubclass(kind, BaseModel):
         return {name: field.annotation for name, field in kind.model_fields.items()}
-    try:
-        return typing.get_type_hints(kind)
-    except Exception:  # a hint that only a type checker can resolve
+    if not dataclasses.is_dataclass(kind):
         return {}
+    kept = kept_with(kind)
+    if (known := kept.get("hints")) is None:
+        try:
+            known = kept["hints"] = at_home((kind,), lambda: typing.get_type_hints(kind))
+        except Exception:  # a hint that only a type checker can resolve
+            return {}
+    return cast("Mapping[str, Any]", known)
 
 
 def _joined(hints: Sequence[Any]) -> Any:

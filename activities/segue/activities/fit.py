@@ -32,8 +32,11 @@ import annotated_types
 import pydantic
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from typing_extensions import is_typeddict
 
-__all__ = ["Fit", "fits", "kept_with", "members_of", "safe"]
+from segue.activities.home import at_home
+
+__all__ = ["Fit", "classes_with_fields", "fits", "kept_with", "members_of", "safe"]
 
 # What JSON tells apart. Two members of a union that are written alike may be mistaken for each other.
 _NULL, _BOOLEAN, _NUMBER, _STRING, _ARRAY, _OBJECT = range(6)
@@ -198,6 +201,13 @@ def kept_with(hint: Any) -> MutableMapping[Any, Any]:
             setattr(cls, _KEPT, {})
             return cast("MutableMapping[Any, Any]", cls.__dict__[_KEPT])
     return _kept
+
+
+def classes_with_fields(hint: Any) -> tuple[type[Any], ...]:
+    """Return the classes in a hint that have annotated fields."""
+    return tuple(
+        cls for cls in _classes_in(hint) if _has_fields(cls) or is_typeddict(cls) or hasattr(cls, "_field_defaults")
+    )
 
 
 def members_of(hint: Any) -> tuple[Any, ...]:
@@ -379,7 +389,7 @@ def _dataclass(cls: type[Any], building: dict[Any, Fit]) -> Fit:
     """Return the test of a class that takes any value for a field, so that each is looked at."""
     fields = dataclasses.fields(cls)
     try:
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints = at_home((cls,), lambda: typing.get_type_hints(cls, include_extras=True))
     except Exception:  # a hint that only a type checker can resolve
         return _NEVER
     if not all(field.init for field in fields) or hasattr(cls, "__post_init__") or hasattr(cls, "__pydantic_fields__"):
@@ -412,6 +422,9 @@ def _classes_in(hint: Any, within: tuple[Any, ...] = ()) -> Iterable[type[Any]]:
     elif not any(hint is outer for outer in within):  # an alias may hold itself, as `JsonValue` does
         for argument in typing.get_args(hint):
             yield from _classes_in(argument, (*within, hint))
+        origin = typing.get_origin(hint)
+        if _is_class(origin):
+            yield origin
 
 
 def _uncertain(value: Any) -> bool:

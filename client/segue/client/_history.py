@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
 from segue.client.records import Kind, State, Status
 
-__all__ = ["Draft", "History", "attributes"]
+__all__ = ["Draft", "History", "attributes", "update_answer"]
 
 
 def attributes(event: HistoryEvent) -> Any:
@@ -59,6 +60,17 @@ class Draft:
     local: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     timer: HistoryEvent | None = None
     task_started: HistoryEvent | None = None
+
+
+def update_answer(draft: Draft, name: str) -> Payload | None:
+    """Return what an update of a name returned; None for any other step, and for one that has returned nothing."""
+    if draft.kind != "update" or draft.closed is None or draft.state != "completed":
+        return None
+    said = attributes(draft.started or draft.opened)
+    accepted = "accepted_request" in said.DESCRIPTOR.fields_by_name
+    request = said.accepted_request if accepted else said.request
+    payloads: Sequence[Payload] = attributes(draft.closed).outcome.success.payloads
+    return payloads[0] if request.input.name == name and payloads else None
 
 
 class History:

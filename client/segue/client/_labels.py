@@ -8,7 +8,7 @@ from typing import Final
 
 from segue.client._order import Group, Order
 from segue.client.records import OPEN, Run, State, Status, Step
-from segue.client.wording import KINDS, SYMBOLS, TIMES, duration, one_line, state
+from segue.client.wording import KINDS, SYMBOLS, TIMES, called, duration, notes, one_line, state
 
 __all__ = ["COLOURS", "Label", "beginnings", "closing", "dashed", "endings", "label"]
 
@@ -67,7 +67,11 @@ def label(group: Group) -> Label:
     """Return the words for a group."""
     step, several = group.telling, len(group.steps) > 1
     said = [KINDS[step.kind]]
-    if several:
+    fan_out = group.fan_out
+    if fan_out is not None:
+        retries = sum(max(member.attempts - 1, 0) for member in group.steps)
+        said = ["fan-out", str(fan_out), f"{SYMBOLS['backing_off'][0]} {retries}" if retries else ""]
+    elif several:
         counts = group.counts
         if list(counts) != ["completed"]:
             said.append(", ".join(f"{count} {state(which)}" for which, count in counts.items()))
@@ -82,12 +86,16 @@ def label(group: Group) -> Label:
         if step.attempts > 1:
             of = f"/{step.maximum_attempts}" if step.maximum_attempts and step.state != "completed" else ""
             said.append(f"{SYMBOLS['backing_off'][0]} {step.attempts}{of}")
-    note = step.waiting_for if step.is_open else None if step.error is None else str(step.error)
+    name = one_line(called(group.steps[0]), 200) + (f" {TIMES} {len(group.steps)}" if several else "")
+    noted = notes(step)
+    if fan_out is not None:
+        name = f"{one_line(fan_out.name, 200)} {TIMES} {fan_out.total}"
+        noted = [*fan_out.failures, *(noted if step.is_open else ())]
     return Label(
-        name=one_line(group.name, 200) + (f" {TIMES} {len(group.steps)}" if several else ""),
+        name=name,
         said=" · ".join(one_line(part, 200) for part in said if part),
         lasted=duration(group.duration) if group.duration > timedelta() else "",
-        note=one_line(note or "", 400),
+        note=one_line("; ".join(noted), 400),
         step=step,
         several=several,
     )

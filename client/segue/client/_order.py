@@ -19,7 +19,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from segue.client.records import OPEN, Kind, State, Step
+from segue.client._fanned import fan_out_of
+from segue.client.records import OPEN, FanOut, Kind, State, Step
+from segue.client.wording import is_shown
 
 __all__ = ["Group", "Order", "groups", "knotted", "order"]
 
@@ -69,8 +71,16 @@ class Group:
 
     @property
     def telling(self) -> Step:
-        """The step that most needs to be looked at."""
-        return min(self.steps, key=lambda step: _TELLING.index(step.state))
+        """The step that most needs to be looked at. Of a fan-out whose items failed in a batch it has failed too."""
+        step = min(self.steps, key=lambda step: _TELLING.index(step.state))
+        fan_out = self.fan_out
+        failed = fan_out is not None and fan_out.failed > 0 and step.state == "completed"
+        return dataclasses.replace(step, state="failed") if failed else step
+
+    @property
+    def fan_out(self) -> FanOut | None:
+        """The fan-out whose items its steps carry, as far as they tell."""
+        return fan_out_of(self.steps)
 
     @property
     def counts(self) -> dict[State, int]:
@@ -110,10 +120,19 @@ def groups(steps: Iterable[Step], most: int = _MOST_GROUPS) -> list[Group]:
     def phase(step: Step) -> int:
         return bisect.bisect(barriers, step.scheduled_task or step.scheduled_event_id)
 
-    folded = _fold([(step,) for step in ordered], lambda step: (step.kind, step.name, phase(step)), _FAN_OUT)
+    # What is not shown holds together what ran while it was open all the same.
+    units: list[tuple[Step, ...]] = [(step,) for step in ordered if is_shown(step)]
+    # A fan-out is one, however its items travel and whatever else ends meanwhile.
+    one_each = _fold(units, lambda step: _alike(step) or step.scheduled_event_id, 1)
+    folded = _fold(one_each, lambda step: _alike(step) or (step.kind, step.name, phase(step)), _FAN_OUT)
     if len(folded) > most:
-        folded = _fold(folded, lambda step: (step.kind, step.name), _LOOP)
+        folded = _fold(folded, lambda step: _alike(step) or (step.kind, step.name), _LOOP)
     return [Group(tuple(sorted(members, key=lambda step: step.scheduled_event_id))) for members in folded]
+
+
+def _alike(step: Step) -> object:
+    """Return what the steps of a fan-out have in common; None for any other step."""
+    return ("fan-out", step.items.fan_out) if step.items is not None else None
 
 
 def order(steps: Iterable[Step]) -> Order:
@@ -210,7 +229,7 @@ class _Tasks:
             if not leads_on and not any(step.state in OPEN for step in group.steps):
                 self.follows[number] |= self._joined(number, barriers)
         for number, group in enumerate(self.groups):
-            if group.kind == "wait":
+            if group.kind == "wait" and group.steps[0].closed_event_id is None:
                 # Nothing else is open when code waits, so all that ended before leads to it.
                 for other in range(number):
                     if not any(later > other for later in self.follows[other]):

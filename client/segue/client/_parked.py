@@ -14,7 +14,7 @@ from segue.client.records import Step
 from segue.client.wording import time
 from segue.workflows.repair.records import ParkedStep
 
-__all__ = ["command", "parked_in", "why", "with_parked"]
+__all__ = ["commands", "parked_in", "typed", "why", "with_parked"]
 
 _STEP: Final = pydantic.TypeAdapter(ParkedStep)
 
@@ -35,7 +35,7 @@ def with_parked(steps: list[Step], parked: Iterable[ParkedStep], workflow_id: st
     latest = {step.id: number for number, step in enumerate(steps) if step.kind in ("activity", "local_activity")}
     found = list(steps)
     for one in parked:
-        number = latest.get(one.step.partition("#")[0])
+        number = latest.get(one.step, latest.get(one.step.rpartition("#")[0]))
         if number is None or found[number].is_open:
             continue
         step = found[number]
@@ -44,9 +44,20 @@ def with_parked(steps: list[Step], parked: Iterable[ParkedStep], workflow_id: st
             state="parked",
             closed_time=None,
             duration=max(now - step.scheduled_time, timedelta()),
-            waiting_for=f"an operator since {time(one.since)}: {command(workflow_id, one)} ({why(one)})",
+            waiting_for=_waits(one),
+            commands=commands(workflow_id, one),
         )
     return found
+
+
+def _waits(parked: ParkedStep) -> str:
+    """Return what a parked step waits for."""
+    if parked.reason == "ambiguous":
+        return (
+            f"an operator to find out whether {parked.step} happened, --retry if it did not and --result if it did, "
+            f"since {time(parked.since)} ({why(parked)})"
+        )
+    return f"an operator to repair {parked.step}, since {time(parked.since)} ({why(parked)})"
 
 
 def why(parked: ParkedStep) -> str:
@@ -54,9 +65,15 @@ def why(parked: ParkedStep) -> str:
     return f"{parked.reason}: {parked.error}{f'; {parked.note}' if parked.note is not None else ''}"
 
 
-def command(workflow_id: str, parked: ParkedStep) -> str:
-    """Return the command by which an operator repairs a step."""
-    repair = f"segue repair {shlex.quote(workflow_id)} {shlex.quote(parked.step)}"
+def commands(workflow_id: str, parked: ParkedStep) -> tuple[str, ...]:
+    """Return the commands by which an operator repairs a step, each as it can be typed."""
+    retry = typed("repair", workflow_id, parked.step, "--retry")
     if parked.reason == "ambiguous":
-        return f"{repair} --result JSON if it has happened, --retry if it has not"
-    return f"{repair} --retry"
+        # Nobody knows whether it happened: if it did, its result is read from standard input.
+        return (retry, typed("repair", workflow_id, parked.step, "--result", "-"))
+    return (retry,)
+
+
+def typed(command: str, *arguments: str) -> str:
+    """Return a command of `segue` as it is typed into a shell."""
+    return f"segue {command} {shlex.join(arguments)}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import pydantic
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -15,11 +16,13 @@ from temporalio.service import RPCError
 from segue.client._events import utc
 from segue.client._failures import Decoded
 from segue.client._history import History
+from segue.client._parked import typed
 from segue.client.records import Step
+from segue.client.wording import time
 from segue.workflows.features import Feature
-from segue.workflows.pausing.pause import HEADER, PAUSE, QUERY, RESUME, Pause, Paused, Pauses, begun, heed
+from segue.workflows.pausing.pause import HEADER, PAUSE, QUERY, RESUME, Pause, Paused, Pauses, Request, begun, heed
 
-__all__ = ["PauseHistory", "held_in", "pause_steps"]
+__all__ = ["PauseHistory", "held_in", "held_steps", "pause_steps"]
 
 # What a run may be asked for the feature for: its first step.
 _STEPS: Final = frozenset(
@@ -32,6 +35,7 @@ _STEPS: Final = frozenset(
 _LOCAL_ACTIVITY: Final = "core_local_activity"
 _PATCH: Final = "core_patch"
 _UNREADABLE: Final = "(cannot be decoded here)"
+_REQUEST: Final = pydantic.TypeAdapter(Request)
 
 
 class PauseHistory:
@@ -77,6 +81,19 @@ class PauseHistory:
         for event in self._signals:
             yield from event.workflow_execution_signaled_event_attributes.input.payloads[:1]
 
+    def summaries(self, decoded: Decoded) -> dict[int, str]:
+        """Return who paused and resumed what and why, by the events of their signals, as far as it can be decoded."""
+        found: dict[int, str] = {}
+        for event in self._signals:
+            payloads = event.workflow_execution_signaled_event_attributes.input.payloads
+            try:
+                asked = _REQUEST.validate_python(decoded(payloads[0])) if payloads else Request()
+            except ValueError:
+                continue
+            system = f"{asked.system} " if asked.system is not None else ""
+            found[event.event_id] = f"{system}by {asked.by}" + (f": {asked.reason}" if asked.reason else "")
+        return found
+
     def pauses(self, decoded: Decoded) -> Pauses:
         """Return the pauses that hold now; none in a run whose steps cannot be held."""
         if self.supported is False:
@@ -96,7 +113,7 @@ class PauseHistory:
 
 
 def pause_steps(
-    history: History, before: int, pauses: Iterable[Pause], held: int | None, now: datetime
+    history: History, before: int, pauses: Iterable[Pause], held: int | None, now: datetime, workflow_id: str
 ) -> Iterator[Step]:
     """Yield a step for each pause that holds in an open run. No event is its own, so they stand behind the last.
 
@@ -106,6 +123,7 @@ def pause_steps(
         pauses: The pauses.
         held: How many steps wait for them; None if no worker told.
         now: The time of the look.
+        workflow_id: Id of the run's workflow.
     """
     for number, pause in enumerate(pauses, 1):
         name = "paused" if pause.system is None else f"paused:{pause.system}"
@@ -120,13 +138,39 @@ def pause_steps(
             scheduled_event_id=history.length + before + number,
             scheduled_task=history.last_task.event_id if history.last_task is not None else None,
             waiting_for=pause.waits_for(held),
+            commands=(typed("resume", workflow_id, *(("--system", pause.system) if pause.system is not None else ())),),
         )
 
 
-async def held_in(handle: WorkflowHandle[Any, Any], timeout: timedelta) -> int | None:
-    """Return how many steps of a run wait for a pause to end; None if no worker says so in time."""
+def held_steps(history: History, before: int, told: Paused, now: datetime) -> Iterator[Step]:
+    """Yield a step for each activity that is held back, of which no event tells yet: they stand behind the last.
+
+    Args:
+        history: The run's history.
+        before: How many steps stand behind its last event already, at most.
+        told: What is held, as its worker says.
+        now: The time of the look.
+    """
+    more = f"{told.turns:,} {'step waits' if told.turns == 1 else 'steps wait'} for a turn"
+    for number, held in enumerate(told.steps, 1):
+        yield Step(
+            id=held.id or f"held-{number}",
+            kind=held.kind,
+            name=held.name,
+            summary=None,
+            state="paused" if held.paused else "scheduled",
+            scheduled_time=held.since,
+            duration=max(now - held.since, timedelta()),
+            scheduled_event_id=history.length + before + number,
+            scheduled_task=history.last_task.event_id if history.last_task is not None else None,
+            waiting_for=f"{'an operator to resume it' if held.paused else more}, held back since {time(held.since)}",
+        )
+
+
+async def held_in(handle: WorkflowHandle[Any, Any], timeout: timedelta) -> Paused | None:
+    """Return how a run is paused and what is held back in it; None if no worker says so in time."""
     try:
         told: Paused = await handle.query(QUERY, result_type=Paused, rpc_timeout=timeout)
     except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
         return None
-    return told.held
+    return told

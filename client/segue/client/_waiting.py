@@ -14,7 +14,7 @@ from segue.client._events import enum_words, utc
 from segue.client._failures import Decoded, error_of
 from segue.client._history import History
 from segue.client.records import Error, Status, Step, TaskQueue
-from segue.client.wording import TIMES, duration, one_line, time, title
+from segue.client.wording import TIMES, duration, is_shown, one_line, time, title
 from segue.workflows.pausing.pause import Pause
 
 __all__ = ["Waiting"]
@@ -72,7 +72,10 @@ class Waiting:
 
     def run(self, steps: Sequence[Step]) -> str | None:
         """Return what the run waits for, None if nothing."""
-        task, open_steps = self.described.pending_workflow_task, [step for step in steps if step.is_open]
+        task, open_steps = (
+            self.described.pending_workflow_task,
+            [step for step in steps if step.is_open and is_shown(step)],
+        )
         whole = next((step for step in open_steps if step.state == "paused" and step.id == "paused"), None)
         if whole is not None:
             return whole.waiting_for

@@ -21,23 +21,25 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
 
+from segue.client._approvals import ApprovalHistory
 from segue.client._decoding import decode
 from segue.client._events import payloads_in, run_error, steps_of, utc
 from segue.client._failures import Decoded
+from segue.client._fanned import fan_outs_in, fanned, reports_in
 from segue.client._history import History, attributes
 from segue.client._parked import parked_in, with_parked
-from segue.client._pauses import PauseHistory, held_in, pause_steps
+from segue.client._pauses import PauseHistory, held_in, held_steps, pause_steps
 from segue.client._pending import joined, pending_payloads
 from segue.client._queues import queues_of
+from segue.client._repaired import answers_in, repaired, repairs_in
 from segue.client._server import describe
 from segue.client._stack import located
 from segue.client._waiting import Waiting
-from segue.client.approvals import from_memo
 from segue.client.graphs import graphs_of, pending_in
-from segue.client.records import Run, Step
+from segue.client.records import FanOut, Run, Step
 from segue.client.repairs import parked_of
-from segue.client.wording import one_line
-from segue.workflows.approvals import Approval
+from segue.client.wording import is_shown, one_line
+from segue.workflows.fanout.shown import QUERY, Progress
 from segue.workflows.graph.shown import DeclaredStep
 from segue.workflows.repair import ParkedStep
 from segue.workflows.waiting import MEMO, SHOWN
@@ -79,34 +81,48 @@ async def run(handle: WorkflowHandle[Any, Any], *, query_timeout: timedelta | No
     described = await describe(client, handle.id, handle.run_id)
     # History is read second, so that it knows of everything that was described, and of the same run.
     handle = client.get_workflow_handle(handle.id, run_id=described.workflow_execution_info.execution.run_id)
-    history, pausing = History(), PauseHistory()
+    history, pausing, approvals = History(), PauseHistory(), ApprovalHistory()
     async for event in handle.fetch_history_events():
         history.feed(event)
         pausing.feed(event)
-    decoded = await decode(client, handle.id, [*_payloads(history, described), *pausing.payloads()])
+        approvals.feed(event)
+    told = (*_payloads(history, described), *pausing.payloads(), *approvals.payloads(history), *repairs_in(history))
+    decoded = await decode(client, handle.id, told)
     pauses = tuple(pausing.pauses(decoded).values()) if history.closed is None else ()
     queues = await queues_of(client, history, described) if history.closed is None else ()
     now = datetime.now(UTC)
     waiting = Waiting(history=history, described=described, queues=queues, decoded=decoded, now=now, pauses=pauses)
+    said = pausing.summaries(decoded)
+    found = [
+        dataclasses.replace(step, summary=said[step.scheduled_event_id]) if step.scheduled_event_id in said else step
+        for step in joined(steps_of(history, now, decoded), described, decoded, now)
+    ]
+    answers = await decode(client, handle.id, [*answers_in(history, found), *reports_in(history, found)])
+    found = fanned(found, history, answers, handle.id)
     found = [
         dataclasses.replace(step, waiting_for=step.waiting_for or waiting.step(step)) if step.is_open else step
-        for step in joined(steps_of(history, now, decoded), described, decoded, now)
+        for step in repaired(found, history, lambda payload: decoded(payload) or answers(payload), now)
     ]
     if history.closed is None:
         asks = query_timeout if queues and queues[0].pollers else None
         found = with_parked(found, await _parked(handle, waiting, asks), handle.id, now)
-        found = [*_without_timers(found, asked := _approvals(history, waiting)), *_decisions(history, asked, now)]
-    if pauses:
+    waits = MEMO["approval"] in described.workflow_execution_info.memo.fields
+    found = approvals.told(found, history, decoded, now, handle.id, waits=waits and history.closed is None)
+    if pauses or any(step.is_open and not is_shown(step) for step in found):
         asks = query_timeout if queues and queues[0].pollers else None
         held = await held_in(handle, asks) if asks is not None else None
-        found += pause_steps(history, len(found), pauses, held, now)
+        found += pause_steps(history, len(found), pauses, held.held if held is not None else None, now, handle.id)
+        found += held_steps(history, len(found), held, now) if held is not None else ()
     if waiting.status == "running" and not waiting.task_pending and not any(step.is_open for step in found):
         wait = _wait(history, now)
         if wait is not None and query_timeout is not None and queues and queues[0].pollers:
             wait = await located(handle, wait, query_timeout)
         found += [wait] if wait is not None else []
     graphs = await _graphs(handle, waiting, query_timeout)
-    return dataclasses.replace(_run(waiting, tuple(found)), graphs=graphs, pending=pending_in(graphs))
+    fan_outs = await _fan_outs(handle, waiting, found, query_timeout)
+    return dataclasses.replace(
+        _run(waiting, tuple(found)), graphs=graphs, pending=pending_in(graphs), fan_outs=fan_outs
+    )
 
 
 def _run(waiting: Waiting, steps: tuple[Step, ...]) -> Run:
@@ -175,6 +191,22 @@ async def _parked(handle: WorkflowHandle[Any, Any], waiting: Waiting, timeout: t
     return found
 
 
+async def _fan_outs(
+    handle: WorkflowHandle[Any, Any], waiting: Waiting, steps: Sequence[Step], timeout: timedelta | None
+) -> tuple[FanOut, ...]:
+    """Return the fan-outs of a run. How many items one has that goes on is asked of a worker: no event says."""
+    found, queues = fan_outs_in(steps), waiting.queues
+    goes_on = any(step.items is not None and step.is_open for step in steps)
+    if not goes_on or timeout is None or not queues or not queues[0].pollers:
+        return found
+    try:
+        told: list[Progress] = await handle.query(QUERY, result_type=list[Progress], rpc_timeout=timeout)
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return found
+    totals = {one.name: one.total for one in told}
+    return tuple(dataclasses.replace(one, total=totals.get(one.name, one.total)) for one in found)
+
+
 async def _graphs(
     handle: WorkflowHandle[Any, Any], waiting: Waiting, timeout: timedelta | None
 ) -> tuple[tuple[DeclaredStep, ...], ...]:
@@ -185,39 +217,6 @@ async def _graphs(
     if timeout is None or not queues or not queues[0].pollers:
         return ()
     return await graphs_of(handle, timeout=timeout) or ()
-
-
-def _approvals(history: History, waiting: Waiting) -> list[Approval]:
-    """Return what an open run waits for a decision on, from its memo."""
-    info = waiting.described.workflow_execution_info
-    if (payload := info.memo.fields.get(MEMO["approval"])) is None:
-        return []
-    return from_memo(waiting.decoded(payload), utc(info.start_time))
-
-
-def _decisions(history: History, asked: Iterable[Approval], now: datetime) -> list[Step]:
-    """Return a step for each decision that a run waits for. No event is its own, so they stand behind the last."""
-    return [
-        Step(
-            id=approval.id,
-            kind="wait",
-            name=approval.id,
-            summary=None,
-            state="waiting",
-            scheduled_time=approval.since,
-            duration=max(now - approval.since, timedelta()),
-            scheduled_event_id=history.length + number,
-            scheduled_task=history.last_task.event_id if history.last_task is not None else None,
-            waiting_for=approval.waits_for(),
-        )
-        for number, approval in enumerate(asked, 1)
-    ]
-
-
-def _without_timers(steps: Iterable[Step], asked: Sequence[Approval]) -> list[Step]:
-    """Leave out the open timers of what is asked, which are part of it."""
-    names = {f"{what} of {approval.id}" for approval in asked for what in ("deadline", "reminder", "escalation")}
-    return [step for step in steps if not (step.kind == "timer" and step.is_open and step.name in names)]
 
 
 def _result(history: History, decoded: Decoded) -> str | None:
@@ -242,8 +241,7 @@ def _payloads(history: History, described: DescribeWorkflowExecutionResponse) ->
     yield from payloads_in(history)
     yield from pending_payloads(described)
     yield from _result_payloads(history)
-    for key in (MEMO["approval"], MEMO["parked"]):
-        if key in described.workflow_execution_info.memo.fields:
-            yield described.workflow_execution_info.memo.fields[key]
+    if MEMO["parked"] in described.workflow_execution_info.memo.fields:
+        yield described.workflow_execution_info.memo.fields[MEMO["parked"]]
     if described.execution_config.user_metadata.HasField("summary"):
         yield described.execution_config.user_metadata.summary

@@ -55,13 +55,14 @@ class SeguePlugin(SimplePlugin):
         self.settings = settings if settings is not None else Settings.load()
         self.catalogue = Catalogue(self.settings)
         self._waiting = WaitingInterceptor()
+        self._policies = SegueInterceptor(self.catalogue)
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             "segue.SeguePlugin",
             data_converter=self._convert,
             interceptors=[
                 *_tracing(telemetry),
                 SegueClientInterceptor(self.catalogue),
-                SegueInterceptor(self.catalogue),
+                self._policies,
                 self._waiting,
             ],
         )
@@ -93,6 +94,7 @@ class SeguePlugin(SimplePlugin):
             shard = PinnedFanOutShard if versioned else FanOutShard
             options["workflows"] = [*(one for one in workflows if not issubclass(one, FanOutShard)), shard]
         client: Client = options["client"]
+        self._policies.clients[client.namespace] = client
         converter = client.data_converter
         for runner in ("workflow_runner", "unsandboxed_workflow_runner"):
             options[runner] = flagged(options[runner], converter, workflows, activities)

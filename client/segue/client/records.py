@@ -13,8 +13,22 @@ from typing import Any, Final, Literal
 
 from segue.client.wording import one_line
 from segue.workflows.graph.shown import DeclaredStep
+from segue.workflows.repair.records import Action
 
-__all__ = ["OPEN", "Error", "Kind", "PendingStep", "Run", "State", "Status", "Step", "TaskQueue"]
+__all__ = [
+    "OPEN",
+    "Error",
+    "FanOut",
+    "Items",
+    "Kind",
+    "PendingStep",
+    "Repair",
+    "Run",
+    "State",
+    "Status",
+    "Step",
+    "TaskQueue",
+]
 
 Kind = Literal[
     "activity",
@@ -85,11 +99,92 @@ class Error:
             return self.cause
         message = one_line(self.message)
         line = f"{self.type}: {message}" if message and message != self.type else self.type
-        return line if self.cause is None or self.cause in line else f"{line} (caused by {self.cause})"
+        if self.cause is None or self.cause in line or (message and self.cause.partition(": ")[2] == message):
+            return line  # what is passed on under another type is not said twice
+        return f"{line} (caused by {self.cause})"
 
 
 # Failures that only say where another failure happened.
 _WRAPPERS: Final = frozenset({"ActivityError", "ChildWorkflowError", "NexusOperationError"})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """What was done about a step that had failed for good. `str(repair)` says it on one line.
+
+    Attributes:
+        action: What an operator did, see `segue repair`; `reconcile` where its system was asked, and said that the step
+            had happened.
+        by: Who did it, as they say; the name of the activity that asked.
+        at: When, UTC.
+        reason: Why, as they say.
+        identity: The client that sent it, as the history has it; None if that is not known.
+    """
+
+    action: Action | Literal["reconcile"]
+    by: str
+    at: datetime
+    reason: str | None = None
+    identity: str | None = None
+
+    def __str__(self) -> str:
+        verb = "reconciled" if self.action == "reconcile" else "repaired"
+        reason = f", {one_line(self.reason, 200)}" if self.reason else ""
+        return f"{verb} by {one_line(self.by, 80)}: {_DONE[self.action]}{reason}"
+
+
+_DONE: Final[dict[Action | Literal["reconcile"], str]] = {
+    "retry": "tried again",
+    "retry_with": "tried again with another input",
+    "result": "result given",
+    "skip": "skipped",
+    "fail": "let fail",
+    "reconcile": "it had happened",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Items:
+    """The items of a fan-out that a step carries: one, a batch of them, or those of a child workflow.
+
+    Attributes:
+        fan_out: Name of the fan-out in its run.
+        count: How many it carries.
+        again: Whether they were carried before, and are sent again.
+        done: How many of them have completed.
+        failed: How many have failed.
+        failures: Which and why, the first of them: `item 7: Terminal: torn`.
+    """
+
+    fan_out: str
+    count: int
+    again: bool = False
+    done: int = 0
+    failed: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FanOut:
+    """A fan-out of a run. `str(fan_out)` says how far it is: `200 items, 196 done, 4 failed`.
+
+    Attributes:
+        name: Its name in the run: that of its activity, with -2 for a second of the name.
+        total: How many items it has; where it ended early, or no worker says, how many it has begun with.
+        done: How many have completed.
+        failed: How many have failed.
+        failures: Which and why, the first of them.
+    """
+
+    name: str
+    total: int
+    done: int
+    failed: int
+    failures: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.total:,} item{'s' if self.total != 1 else ''}, {self.done:,} done{failed}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,14 +197,15 @@ class Step:
         name: Type of the activity, child or operation; name of the signal or update; a timer's summary.
         summary: What tells it from others of its name; None if nothing does, or if it cannot be decoded here.
         state: Where it is.
-        attempts: Attempts made, the one under way included; 0 for what is not attempted, such as a timer.
+        attempts: Attempts made, the one under way and those before a repair included; 0 for what is not attempted, such
+            as a timer.
         maximum_attempts: Bound on them; 0 for none.
         scheduled_time: When the workflow asked for it; for a signal or update, when it arrived. UTC, as all times.
         started_time: When its last attempt started.
         closed_time: When it ended. A local activity's is an estimate, for its marker holds none.
         duration: From scheduled to closed, or until now: with queueing, every attempt, and the waits between them.
         queue_delay: How long the first attempt waited for a worker, or the running one if later; None if unknown.
-        error: Why it failed; while it is open, why its last attempt did.
+        error: Why it failed; while it is open, why its last attempt did; of one that was repaired, why it had failed.
         retry_state: Why it was not tried again, in Temporal's words, such as `maximum_attempts_reached`.
         next_attempt_time: When the next attempt is due, while it is backing off.
         fire_time: When a timer fires.
@@ -128,6 +224,11 @@ class Step:
         observed_task: Event id of the completed workflow task that first knew how it ended, None if none does yet.
             Steps scheduled by that task may follow from this one.
         parent_event_id: First event of the signal or update whose handler asked for it; None for the run itself.
+        outcome: What came of it, for an approval: `approved by ann: as agreed`.
+        repairs: What was done about it each time that it had failed for good. Its state is what it came to after that.
+        commands: What may be typed about an open step that waits for somebody: `segue repair order-17 pay-1 --retry`.
+            The options of a connection come behind it, where the command line needs any.
+        items: The items of a fan-out that it carries; None if it carries none.
     """
 
     id: str
@@ -160,6 +261,10 @@ class Step:
     scheduled_task: int | None = None
     observed_task: int | None = None
     parent_event_id: int | None = None
+    outcome: str | None = None
+    repairs: tuple[Repair, ...] = ()
+    commands: tuple[str, ...] = ()
+    items: Items | None = None
 
     @property
     def is_open(self) -> bool:
@@ -239,6 +344,7 @@ class Run:
         graphs: What it declared to a `Graph`, each step with its edges and its state. Empty for a run without one, for
             one that has closed, see `segue.client.graphs`, and where no worker could say.
         pending: The steps of its graphs that have not started.
+        fan_outs: Its fan-outs, in the order of their start, also of a run that has ended.
     """
 
     workflow_id: str
@@ -265,6 +371,7 @@ class Run:
     cancel_requested: bool = False
     graphs: tuple[tuple[DeclaredStep, ...], ...] = ()
     pending: tuple[PendingStep, ...] = ()
+    fan_outs: tuple[FanOut, ...] = ()
 
     @property
     def is_open(self) -> bool:

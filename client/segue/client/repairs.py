@@ -28,7 +28,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from segue.client._parked import command, parked_in
+from segue.client._parked import commands, parked_in
 from segue.client._updates import RunEnded, send_update
 from segue.client.waiting import entries, waiting
 from segue.workflows.repair import InvalidRepair, NoSuchStep, NotParked, ParkedStep, Repaired, RepairRefused
@@ -39,7 +39,7 @@ __all__ = [
     "Attempt",
     "Parked",
     "check_repair",
-    "command",
+    "commands",
     "is_meant",
     "parked",
     "parked_in_memo",

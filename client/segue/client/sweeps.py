@@ -15,21 +15,20 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from segue.activities.settings import Settings
 from segue.activities.system import System, systems
 from segue.client import _stopped
 from segue.client._pauses import PauseHistory
-from segue.client._server import pages
-from segue.client.pauses import declared, request, user
+from segue.client._server import describe, pages
+from segue.client.pauses import declared, pauses_of, request, user
 from segue.client.waiting import entries
 from segue.workflows.pausing.pause import PAUSE, RESUME, Request
-from segue.workflows.waiting import MEMO
 
 __all__ = ["Swept", "pause_all", "resume_all"]
 
@@ -48,8 +47,8 @@ class Swept:
 
     Attributes:
         found: How many open runs there are that are meant.
-        changed: How many were told; in a dry run, how many would be.
-        unchanged: How many had nothing to be told: paused already, as lists show it.
+        changed: How many were paused or resumed now; in a dry run, how many would be.
+        unchanged: How many had nothing to be told: paused already, or not paused so.
         ended: How many ended meanwhile.
         unsupported: Ids of those whose steps cannot be held, for they made the first without Segue's plugin.
         failed: Ids of those that could not be told, and why.
@@ -117,7 +116,7 @@ async def resume_all(
     dry_run: bool = False,
     settings: Settings | None = None,
 ) -> Swept:
-    """Undo `pause_all`: every open run is told, for a run that no worker has served since does not show as paused.
+    """Undo `pause_all`: the open runs are told that are paused so, also those that no worker has served since.
 
     Args:
         client: A client.
@@ -234,10 +233,12 @@ async def _one(
 async def _told(client: Client, info: WorkflowExecutionInfo, signal: str, asked: Request, dry_run: bool) -> _Fate:
     workflow_id = info.execution.workflow_id
     handle = client.get_workflow_handle(workflow_id, run_id=info.execution.run_id)
-    shown = await entries(client, "paused", workflow_id, info.memo.fields) if MEMO["paused"] in info.memo.fields else []
-    if signal == PAUSE:
-        if any(entry.get("system") == asked.system for entry in shown or []):
+    if signal == RESUME:
+        if not await _is_paused(client, handle, asked.system):
             return "unchanged"
+    elif _shows(await _shown(client, workflow_id, info.memo.fields), asked.system):
+        return "unchanged"
+    else:
         read = PauseHistory()
         # Whether its steps can be held is decided with the first of them, which is near the start of its history.
         async for event in handle.fetch_history_events(page_size=_FIRST_EVENTS):
@@ -249,3 +250,30 @@ async def _told(client: Client, info: WorkflowExecutionInfo, signal: str, asked:
     if not dry_run:
         await handle.signal(signal, asked)
     return "changed"
+
+
+async def _is_paused(client: Client, handle: WorkflowHandle[Any, Any], system: str | None) -> bool:
+    """Return whether a run is paused wholly, or for a system's steps.
+
+    Its memo says so as soon as a worker has heard of the pause, and only where one has yet to hear of something need
+    its history be read. What the memo of a list says may be a second old.
+
+    Raises:
+        RPCError: It has ended, or the server cannot be reached.
+    """
+    described = await describe(client, handle.id, handle.run_id)
+    if described.workflow_execution_info.HasField("close_time"):
+        raise RPCError("workflow execution already completed", RPCStatusCode.NOT_FOUND, b"")
+    shown = await _shown(client, handle.id, described.workflow_execution_info.memo.fields)
+    if not described.HasField("pending_workflow_task") and shown is not None:
+        return _shows(shown, system)
+    return any(pause.system == system for pause in await pauses_of(handle))
+
+
+async def _shown(client: Client, workflow_id: str, memo: Any) -> list[Any] | None:
+    """Return the pauses that a memo tells of; None if it cannot be decoded here."""
+    return await entries(client, "paused", workflow_id, memo)
+
+
+def _shows(shown: list[Any] | None, system: str | None) -> bool:
+    return any(entry.get("system") == system for entry in shown or [])

@@ -18,8 +18,8 @@ import click
 
 from segue.client._labels import closing
 from segue.client._order import Group, groups
-from segue.client.records import PendingStep, Run, State, Step
-from segue.client.wording import KINDS, SYMBOLS, TIMES, cells, duration, one_line, state, time
+from segue.client.records import FanOut, PendingStep, Run, State, Step
+from segue.client.wording import KINDS, SYMBOLS, TIMES, called, cells, duration, notes, one_line, state, time
 
 __all__ = ["render"]
 
@@ -54,7 +54,14 @@ _ASCII: Final = str.maketrans({"·": "-", "•": "-", "…": "~", TIMES: "x", "�
 
 
 def render(
-    run: Run, width: int = 80, colour: bool = False, *, encoding: str | None = None, most: int | None = None
+    run: Run,
+    width: int = 80,
+    colour: bool = False,
+    *,
+    encoding: str | None = None,
+    most: int | None = None,
+    options: str = "",
+    redrawn: bool = False,
 ) -> str:
     """Return a run as lines of text, without a newline at the end.
 
@@ -64,12 +71,18 @@ def render(
         colour: Whether to colour with ANSI sequences.
         encoding: What the text will be written in; by default that of standard output.
         most: Rows to show at most, for a screen that does not scroll: those that are not done first, then the latest.
+        options: What comes behind each command, to reach the same server: `--address bank:7233`.
+        redrawn: Whether the lines are drawn over, and so must fit: commands are wrapped too, which otherwise stand on a
+            line of their own, whole, so that they can be copied.
     """
-    return _Table(run, max(width, _LEAST_WIDTH), colour, encoding or sys.stdout.encoding or "utf-8").text(most)
+    written_in = encoding or sys.stdout.encoding or "utf-8"
+    return _Table(run, max(width, _LEAST_WIDTH), colour, written_in, options, redrawn).text(most)
 
 
 class _Table:
-    def __init__(self, run: Run, width: int, colour: bool, encoding: str) -> None:
+    def __init__(self, run: Run, width: int, colour: bool, encoding: str, options: str, redrawn: bool) -> None:
+        self.options = options
+        self.redrawn = redrawn
         self.run = run
         self.width = width
         self.colour = colour
@@ -172,9 +185,11 @@ class _Table:
         step = group.steps[0]
         kind = KINDS[step.kind]
         inside = "↳ " if step.parent_event_id is not None else ""
+        if (fan_out := self._fan_out(group)) is not None:
+            return f"{inside}{fan_out.name} {TIMES} {fan_out.total} · fan-out"
         if len(group.steps) > 1:
-            return f"{inside}{step.name} {TIMES} {len(group.steps)}" + (f" · {kind}" if kind else "")
-        told = [step.name]
+            return f"{inside}{called(step)} {TIMES} {len(group.steps)}" + (f" · {kind}" if kind else "")
+        told = [called(step)]
         if step.summary is not None and step.summary != step.name:
             told.append(step.summary)
         if step.kind == "timer" and step.name == "timer" and step.fire_time is not None:
@@ -185,24 +200,54 @@ class _Table:
 
     def _beneath(self, group: Group, indent: int) -> Iterator[str]:
         """Yield what a step waits for or why it failed; of many, how they stand, and those that need looking at."""
+        if (fan_out := self._fan_out(group)) is not None:
+            yield from self._fanned(fan_out, group, indent)
+            return
         if len(group.steps) == 1:
-            yield from self._note(_note(group.telling), group.telling.state, indent)
+            step = group.telling
+            for number, text in enumerate(notes(step)):
+                # What was mended is no longer what the row is about.
+                yield from self._note(text, step.state if not number and step.state not in _QUIET else None, indent)
+            yield from self._commands(step.commands, indent)
             return
         counts = group.counts
         if len(counts) > 1:
             told = ", ".join(f"{count} {state(which)}" for which, count in counts.items())
             yield from self._note(told, None, indent)
-        looked_at = [step for step in group.steps if step.state not in _QUIET]
+        yield from self._members([step for step in group.steps if step.state not in _QUIET], indent)
+
+    def _fan_out(self, group: Group) -> FanOut | None:
+        """Return the fan-out that a group stands for, with all that is known of it."""
+        found = group.fan_out
+        return next((one for one in self.run.fan_outs if found is not None and one.name == found.name), found)
+
+    def _fanned(self, fan_out: FanOut, group: Group, indent: int) -> Iterator[str]:
+        """Yield how far a fan-out is, which of its items failed, and what of it is open and needs looking at."""
+        yield from self._note(str(fan_out), None, indent)
+        for failure in fan_out.failures[:_MEMBERS]:
+            yield from self._note(f"{self._sign('failed')} {failure}", "failed", indent)
+        if fan_out.failed > (shown := len(fan_out.failures[:_MEMBERS])) > 0:
+            yield from self._note(f"and {fan_out.failed - shown:,} more", None, indent)
+        yield from self._members([step for step in group.steps if step.is_open], indent)
+
+    def _members(self, looked_at: list[Step], indent: int) -> Iterator[str]:
         looked_at.sort(
             key=lambda step: step.state not in ("failed", "timed_out", "terminated", "parked", "backing_off", "paused")
         )
         for step in looked_at[:_MEMBERS]:
             which = step.summary if step.summary is not None and step.summary != step.name else step.id
-            yield from self._note(
-                f"{self._sign(step.state)} {which}: {_note(step) or state(step.state)}", step.state, indent
-            )
+            said = next(iter(notes(step)), state(step.state))
+            yield from self._note(f"{self._sign(step.state)} {which}: {said}", step.state, indent)
+            yield from self._commands(step.commands[:1], indent)
         if len(looked_at) > _MEMBERS:
             yield from self._note(f"and {len(looked_at) - _MEMBERS} more", None, indent)
+
+    def _commands(self, commands: Sequence[str], indent: int) -> Iterator[str]:
+        for command in commands:
+            whole = f"{command} {self.options}".rstrip()
+            whole = whole if whole.isprintable() else one_line(whole)
+            lines = self._wrap(whole, self.width - indent) if self.redrawn else [whole]
+            yield from (" " * indent + self._paint(line, bold=True) for line in lines)
 
     def _note(self, text: str, which: State | None, indent: int) -> Iterator[str]:
         for line in self._wrap(text, self.width - indent):
@@ -266,12 +311,6 @@ def _attempts(group: Group) -> str:
         extra = sum(max(step.attempts - 1, 0) for step in group.steps)
         return f"+{extra}" if extra else ""
     step = group.telling
-    if step.attempts < 2 and (step.state == "completed" or not step.attempts):
+    if step.attempts < 2 and ((step.state == "completed" and not step.repairs) or not step.attempts):
         return ""
     return f"{step.attempts}/{step.maximum_attempts}" if step.maximum_attempts else str(step.attempts)
-
-
-def _note(step: Step) -> str:
-    if step.is_open:
-        return step.waiting_for or ""
-    return str(step.error) if step.error is not None else ""

@@ -6,10 +6,28 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from segue.workflows.approvals.decision import UPDATE as DECIDE
+from segue.workflows.flow_control import TIMERS
+from segue.workflows.pausing.pause import PAUSE, RESUME
+from segue.workflows.repair.records import UPDATE as REPAIR
+
 if TYPE_CHECKING:
     from segue.client.records import Kind, State, Status, Step
 
-__all__ = ["KINDS", "SYMBOLS", "TIMES", "cells", "duration", "one_line", "state", "time", "title"]
+__all__ = [
+    "KINDS",
+    "SYMBOLS",
+    "TIMES",
+    "called",
+    "cells",
+    "duration",
+    "is_shown",
+    "notes",
+    "one_line",
+    "state",
+    "time",
+    "title",
+]
 
 SYMBOLS: Final[dict[State, tuple[str, str]]] = {
     "scheduled": ("○", "o"),
@@ -100,13 +118,49 @@ def state(value: State | Status) -> str:
     return value.replace("_", " ")
 
 
+# Segue's own signals and updates are named for machines.
+_PLAIN: Final = {
+    PAUSE: "pause",
+    RESUME: "resume",
+    REPAIR: "repair",
+    DECIDE: "decision",
+}
+_OUTSIDE: Final = frozenset({"signal", "update", "external_signal"})
+
+# Of a step that was repaired again and again, the last times.
+_REPAIRS: Final = 3
+
+
+def is_shown(step: Step) -> bool:
+    """Return whether a step is the workflow's: for the timers of flow control no code of its waits."""
+    return step.kind != "timer" or step.name not in TIMERS
+
+
+def called(step: Step) -> str:
+    """Return the name of a step as a person would say it."""
+    return _PLAIN.get(step.name, step.name) if step.kind in _OUTSIDE else step.name
+
+
+def notes(step: Step) -> list[str]:
+    """Return what an open step waits for, or why a closed one failed, and what was done about it, a line each."""
+    repairs = [*map(str, step.repairs[-_REPAIRS:])]
+    if (left := len(step.repairs) - len(repairs)) > 0:
+        repairs.insert(0, f"repaired {left} time{'s' if left != 1 else ''} before")
+    if step.is_open:
+        return [*([step.waiting_for] if step.waiting_for else []), *repairs]
+    if step.error is None:
+        return [*([step.outcome] if step.outcome else []), *repairs]
+    return [*repairs, f"it had failed: {step.error}"] if step.state == "completed" else [str(step.error), *repairs]
+
+
 def title(step: Step) -> str:
     """Return what a person would call a step: `charge • order-17`."""
+    name = called(step)
     if step.kind == "timer" and step.summary is None and step.fire_time is not None:
-        return f"{step.name} • {duration(step.fire_time - step.scheduled_time)}"
+        return f"{name} • {duration(step.fire_time - step.scheduled_time)}"
     if step.summary is None or step.summary == step.name:
-        return step.name
-    return f"{step.name} • {step.summary}"
+        return name
+    return f"{name} • {step.summary}"
 
 
 def cells(text: str) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from temporalio import activity
+from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
 from segue.activities import heartbeat
 from segue.activities.certainty import begun_in_time, certain
+from segue.activities.earlier import none_before
 from segue.activities.errors import PayloadError, classify
 from segue.activities.idempotency import STEP_HEADER, effects, step_info
 from segue.workflows.arguments import check_result
@@ -20,11 +23,18 @@ __all__ = ["AttemptInterceptor"]
 
 
 class AttemptInterceptor(ActivityInboundInterceptor):
-    """Stands around each attempt that a worker makes."""
+    """Stands around each attempt that a worker makes.
 
-    def __init__(self, next: ActivityInboundInterceptor, catalogue: Catalogue) -> None:
+    Args:
+        next: What comes after it.
+        catalogue: Which effect which activity has.
+        clients: The clients of this process's workers, by namespace.
+    """
+
+    def __init__(self, next: ActivityInboundInterceptor, catalogue: Catalogue, clients: Mapping[str, Client]) -> None:
         super().__init__(next)
         self._catalogue = catalogue
+        self._clients = clients
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """See base class."""
@@ -40,6 +50,7 @@ class AttemptInterceptor(ActivityInboundInterceptor):
         name, returned = activity.info().activity_type, False
         try:
             if self._catalogue.effect(name).kind == "at_most_once":
+                await none_before(self._clients.get(activity.info().namespace))
                 begun_in_time()
             async with self._outbound.beats.beating():
                 result = await super().execute_activity(input)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import reprlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, Generic, Literal, TypeVar, TypeVarTuple, Unpack, cast, overload
 
@@ -18,6 +19,7 @@ import pydantic
 from temporalio import workflow
 
 from segue.activities import faithful
+from segue.activities.effect import Effect
 from segue.activities.errors import PayloadError, Terminal, describe
 from segue.activities.system import activity_name, system_of
 from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, fits, shown, signature
@@ -25,7 +27,18 @@ from segue.workflows.graph.step import StepOptions
 from segue.workflows.options import UndeclaredActivity, has_timeout
 from segue.workflows.summary import summarize
 
-__all__ = ["Call", "InvalidCall", "Kind", "call", "execute", "written"]
+__all__ = [
+    "Call",
+    "InvalidCall",
+    "Kind",
+    "call",
+    "execute",
+    "given_id",
+    "is_at_most_once",
+    "no_call",
+    "no_calls",
+    "written",
+]
 
 Kind = Literal["activity", "child_workflow", "function"]
 """What a call is of. `function` is plain code of the workflow."""
@@ -38,6 +51,12 @@ _OPTIONS: Final[dict[Kind, tuple[str, frozenset[str]]]] = {
     "activity": ("an activity", frozenset(workflow.ActivityConfig.__annotations__)),
     "child_workflow": ("a child workflow", frozenset(workflow.ChildWorkflowConfig.__annotations__)),
     "function": ("plain code of the workflow", frozenset[str]()),
+}
+
+_NAMED: Final[dict[Kind, str]] = {
+    "activity": "the activity",
+    "child_workflow": "the workflow",
+    "function": "the function",
 }
 
 
@@ -175,6 +194,42 @@ async def execute(call: Call[R], **defaults: Any) -> R:
     return cast("R", await result if inspect.isawaitable(result) else result)
 
 
+def is_at_most_once(call: Call[Any]) -> bool:
+    """Return whether a second effect of a call would do harm, as its declaration says."""
+    effect = _declared_effect(call.fn) if call.kind == "activity" else None
+    return effect is not None and effect.kind == "at_most_once"
+
+
+def given_id(call: Call[Any]) -> str | None:
+    """Return the id that a call gives to what it starts; None if it leaves it open."""
+    return call.options.get("activity_id") or call.options.get("id")
+
+
+def no_calls(given: Sequence[object]) -> list[str]:
+    """Return what is given in place of calls, a clause each: an activity, say, where `call(...)` was forgotten."""
+    numbered = {id(one): (number, one) for number, one in reversed(list(enumerate(given, 1)))}
+    return [
+        f"its call {number} is {told}"
+        for number, one in sorted(numbered.values(), key=lambda pair: pair[0])
+        if (told := no_call(one)) is not None
+    ]
+
+
+def no_call(given: Any) -> str | None:
+    """Return what is given in place of a call, and what to write; None if it is a call."""
+    if isinstance(given, Call):
+        return None
+    what, fn = reprlib.repr(given), "fn"
+    if inspect.iscoroutine(given):
+        what = f"a coroutine of {given.__name__!r}"
+        given.close()  # nobody will await it
+    elif inspect.isclass(given) and hasattr(given, "__temporal_workflow_definition"):
+        what, fn = f"the workflow {_name(given)!r}", f"{given.__name__}.run"
+    elif (kind := _kind(given)) is not None:
+        what, fn = f"{_NAMED[kind]} {_name(given)!r}", getattr(given, "__qualname__", "fn")
+    return f"{what}, which is no call: write call({fn}, ...)"
+
+
 def _problems(fn: Any, args: Sequence[Any], options: StepOptions, kind: Kind | None) -> Iterator[str]:
     if kind is None:
         yield _unfit(fn)
@@ -211,8 +266,13 @@ def _arguments(args: Sequence[Any], taken: Signature) -> Iterator[str]:
 
 def _declared_undo(fn: Callable[..., Any]) -> Callable[[Any], Any] | None:
     """Return the activity that undoes one, where its declaration says so."""
+    effect = _declared_effect(fn)
+    return effect.undo if effect is not None else None
+
+
+def _declared_effect(fn: Callable[..., Any]) -> Effect | None:
     system, name = system_of(fn), activity_name(fn)
-    return system.effects[name].undo if system is not None and name in system.effects else None
+    return system.effects.get(name) if system is not None and name is not None else None
 
 
 def _undo_problems(fn: Callable[..., Any], undo: Any) -> Iterator[str]:

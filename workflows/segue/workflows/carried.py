@@ -32,7 +32,8 @@ from segue.workflows.history_room import Command, Meter
 from segue.workflows.ids import Identity
 from segue.workflows.options import Catalogue
 from segue.workflows.prepared import ActivityInput, PreparedCall, Preparer, asked_of, header_of
-from segue.workflows.repair.recovery import Again, FailedStep, Recovery, Settled
+from segue.workflows.repair.records import ASKED, FAILED
+from segue.workflows.repair.recovery import Again, Cancellation, FailedStep, Recovery, Settled
 from segue.workflows.repair.register import Register
 from segue.workflows.steps import StepLog
 from segue.workflows.summary import summarize
@@ -59,11 +60,19 @@ class CarriedStep(workflow.ActivityHandle[Any]):
         self.number = number
         self._activity = activity
         self.begun = False
+        self.cancellation = Cancellation()
         # As every task of a workflow: the run's loop keeps it, and ends it when the run is put out of memory.
         cast("Any", asyncio.get_running_loop())._register_task(self, name=name)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was held back when it was asked for."""
+        return self._activity is None
+
     def cancel(self, msg: Any | None = None) -> bool:
         """See base class."""
+        if not self.done() and self.cancellation.comes():
+            return True
         # A task that has not begun is cancelled without running, and so could not pass the cancellation on.
         if not self.begun and self._activity is not None and not self.done():
             self._activity.cancel(msg)
@@ -114,7 +123,8 @@ class Carrier:
             self._prepared.forget(input, identity)
             raise
         id = input.activity_id if command == "activity" else None
-        self._steps.started(handle, command, input.activity, input.summary, id)
+        held = isinstance(handle, CarriedStep) and handle.is_held
+        self._steps.started(handle, command, input.activity, input.summary, id, held=held)
         return handle
 
     def _started(self, command: Command, input: ActivityInput, identity: Identity) -> workflow.ActivityHandle[Any]:
@@ -144,18 +154,18 @@ class Carrier:
         if call is None or activity is None:
             await flow.turn(ticket)
             call, activity = self._send(flow, ticket, input, identity)
-            self._steps.summarized(handle, input.summary)
+            self._steps.sent(handle, input.summary)
         recovery: Recovery | None = None
         while True:
             try:
                 return await activity
             except FailureError as error:
-                if not self._parks or is_cancelled_exception(error):
+                if not self._parks or (is_cancelled_exception(error) and not call.accounted):
                     raise
                 if ticket.command == "local_activity":
                     # Its end may come within one workflow task and be replayed within the one before, where what is
                     # decided now is not known yet. A timer's end comes where it came.
-                    await workflow.sleep(_AT_ONCE, summary=f"what follows the failure of {call.id}")
+                    await workflow.sleep(_AT_ONCE, summary=FAILED.format(call.id))
                 recovery = recovery or Recovery(self._failed_step(ticket.command, input, call), self.parked, call.began)
                 after = await recovery.after(error)
                 if isinstance(after, Settled):
@@ -203,6 +213,7 @@ class Carrier:
             within=input.schedule_to_close_timeout,
             sent=lambda: self._sent(input, call),
             handle=handle,
+            cancellation=handle.cancellation if call.accounted else None,
             show=lambda why: self._steps.parked(handle, why),
             reconcile=lambda: self._reconcile(input, call),
         )
@@ -243,7 +254,7 @@ class Carrier:
             asking = workflow.start_activity(
                 call.effect.reconcile,
                 args=[RawValue(payload) for payload in self._sent(input, call)],
-                summary=f"what became of {call.id}",
+                summary=ASKED.format(call.id),
                 result_type=told,
             )
         finally:

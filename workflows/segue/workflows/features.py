@@ -49,8 +49,20 @@ class Feature(enum.IntEnum):
     WHOLE_TEARDOWNS = 0x5E61E012
     """Its graphs tear down all that came up, also of a setup that ended with the cancellation, or failed halfway."""
 
+    REFUSED_EARLY = 0x5E61E013
+    """It is refused what cannot work as it is written, where earlier versions let it begin."""
+
+    ACCOUNTED_LOSERS = 0x5E61E014
+    """Its races wait for a loser of which nobody knows whether it took effect."""
+
     WEIGHED_FAN_OUTS = 0x5E61E031
     """Its fan-outs send their arguments whole and as they were, and weigh what is sent and what comes back."""
+
+    SETTLED_SAGAS = 0x5E61E021
+    """Its sagas undo what is still under way too, once that has ended, and take nothing when they have ended."""
+
+    PATIENT_SIGNALS = 0x5E61E022
+    """A signal that continues it as new waits for what is parked, as its own code does."""
 
     @property
     def patch(self) -> str:
@@ -66,7 +78,11 @@ _PATCHES: Final = {
     Feature.MEASURED_STEPS: "segue.measured-steps",
     Feature.DISTINCT_IDS: "segue.distinct-ids",
     Feature.WHOLE_TEARDOWNS: "segue.whole-teardowns",
+    Feature.REFUSED_EARLY: "segue.refused-early",
+    Feature.ACCOUNTED_LOSERS: "segue.accounted-losers",
     Feature.WEIGHED_FAN_OUTS: "segue.weighed-fan-outs",
+    Feature.SETTLED_SAGAS: "segue.settled-sagas",
+    Feature.PATIENT_SIGNALS: "segue.patient-signals",
 }
 
 

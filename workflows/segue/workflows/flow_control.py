@@ -33,7 +33,7 @@ from segue.workflows.history_room import (
     weight_of,
 )
 
-__all__ = ["FlowControl", "Ticket"]
+__all__ = ["TIMERS", "FlowControl", "Ticket"]
 
 # The server refuses the 2,001st. Half of that leaves room for what is not counted here.
 _MOST_OPEN: Final[dict[Command, int]] = {
@@ -66,6 +66,12 @@ _EVENTS: Final = 51_200
 _EVENTS_A_STEP: Final = 4
 _EVENTS_MARGIN: Final = 1_200
 _EVENTS_UNDOING: Final = 200
+
+_QUICKNESS: Final = "flow control: how quickly steps end"
+_NEXT: Final = "flow control: the next commands"
+
+TIMERS: Final = frozenset({_QUICKNESS, _NEXT})
+"""Summaries of its timers, for which no code of the workflow waits."""
 
 # What undoes earlier work has its turn before all others.
 _AHEAD: Final = 1 << 40
@@ -408,7 +414,7 @@ class FlowControl:
         try:
             while narrow := list(self._narrow()):
                 ended = self._ended
-                await workflow.sleep(interval, summary="flow control: how quickly steps end")
+                await workflow.sleep(interval, summary=_QUICKNESS)
                 if self._ended - ended < interval * _WINDOW / 2:
                     for command in narrow:
                         self._windows[command] = min(self._windows[command] + _WINDOW, _MOST_OPEN[command])
@@ -421,7 +427,7 @@ class FlowControl:
     async def _flushed(self) -> None:
         # A timer ends the workflow task, with all that was sent, and begins the next.
         try:
-            await workflow.sleep(0.001, summary="flow control: the next commands")
+            await workflow.sleep(0.001, summary=_NEXT)
         finally:
             self._flush = None
         self._foresee()

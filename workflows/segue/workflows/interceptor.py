@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn, cast
 
 from temporalio import workflow
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -30,6 +31,7 @@ from segue.workflows.approvals import register as approvals
 from segue.workflows.arguments import check_result
 from segue.workflows.attempt import AttemptInterceptor
 from segue.workflows.fanout.shown import lines as fanout_lines
+from segue.workflows.features import Feature, has
 from segue.workflows.graph.shown import pending
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.outbound import Outbound
@@ -45,14 +47,19 @@ _STACK_QUERY: Final = "__enhanced_stack_trace"
 
 
 class SegueInterceptor(Interceptor):
-    """Applies the policies of a catalogue to every workflow and activity of a worker."""
+    """Applies the policies of a catalogue to every workflow and activity of a worker.
+
+    Attributes:
+        clients: The clients of the workers, by namespace.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self.clients: dict[str, Client] = {}
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """See base class."""
-        return AttemptInterceptor(next, self.catalogue)
+        return AttemptInterceptor(next, self.catalogue, self.clients)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         """See base class."""
@@ -81,9 +88,7 @@ class _Inbound(WorkflowInboundInterceptor):
             try:
                 result = await super().execute_workflow(input)
             except workflow.ContinueAsNewError:
-                # The run that follows knows nothing of the steps of this one, and those that parked would be lost.
-                mending = self._outbound.parked.mending
-                await workflow.wait_condition(lambda: not mending)
+                await self._mended()
                 raise
             self._check_result(
                 f"workflow {workflow.info().workflow_type!r}", result, getattr(definition, "ret_type", None)
@@ -92,9 +97,18 @@ class _Inbound(WorkflowInboundInterceptor):
             _deliver(error)
         return result
 
+    async def _mended(self) -> None:
+        """Wait until no step is parked: the run that follows knows nothing of this one's, and they would be lost."""
+        mending = self._outbound.parked.mending
+        await workflow.wait_condition(lambda: not mending)
+
     async def handle_signal(self, input: HandleSignalInput) -> None:
         try:
             await super().handle_signal(input)
+        except workflow.ContinueAsNewError:
+            if self._outbound.parked.mending and has(Feature.PATIENT_SIGNALS):
+                await self._mended()
+            raise
         except Exception as error:
             _deliver(error)
 

@@ -50,7 +50,12 @@ class Outbound(WorkflowOutboundInterceptor):
         self._pauses = pauses
         self._control = FlowControl(pauses.holds)
         self._carrier = Carrier(next, catalogue, steps, self._control)
-        pauses.attach(self._control, lambda: self._carrier.is_carrying, lambda: self._carrier.flow() is not None)
+        pauses.attach(
+            self._control,
+            lambda: self._carrier.is_carrying,
+            lambda: self._carrier.flow() is not None,
+            lambda: steps.held(pauses.holds),
+        )
 
     @property
     def parked(self) -> Register:

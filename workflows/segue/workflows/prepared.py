@@ -28,7 +28,7 @@ from segue.workflows.features import Feature, has
 from segue.workflows.ids import Identity, ids_of_this_run
 from segue.workflows.options import Catalogue, UndeclaredActivity
 from segue.workflows.repair.recovery import at_most_once
-from segue.workflows.repair.rule import Rule, rule
+from segue.workflows.repair.rule import Rule, is_accounted, rule
 from segue.workflows.summary import summarize
 
 __all__ = ["ActivityInput", "PreparedCall", "Preparer", "asked_of", "header_of"]
@@ -55,6 +55,7 @@ class PreparedCall:
     is_batch: bool
     rule: Rule | None
     undoes: bool
+    accounted: bool
     may_park: bool = False
     sent: list[Payload] | None = None
 
@@ -146,6 +147,7 @@ class Preparer:
             is_batch=batch is not None,
             rule=rule(),
             undoes=is_compensating(),
+            accounted=is_accounted(),
         )
         if called.effect.kind == "at_most_once":
             self._hold_to_once(called, input)

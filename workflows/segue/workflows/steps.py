@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from temporalio import workflow
 
 from segue.activities.duration import format_duration
+from segue.workflows.pausing.pause import Held
 
 __all__ = ["StepLog"]
 
 # Finished steps that are kept one by one. Of those before them only the count by name is, so that a long run's memory
 # stays bounded.
 _KEPT: Final = 100
+
+# Held steps that are told one by one: the answer to a query has to fit into 4 MB.
+_HELD: Final = 1000
 
 
 @dataclasses.dataclass(slots=True)
@@ -51,16 +57,43 @@ class StepLog:
         self.open_ids: set[str | None] = set()
 
     def started(
-        self, handle: asyncio.Future[Any], kind: str, name: str, summary: str | None, id: str | None = None
+        self,
+        handle: asyncio.Future[Any],
+        kind: str,
+        name: str,
+        summary: str | None,
+        id: str | None = None,
+        *,
+        held: bool = False,
     ) -> None:
-        """Record a step that just started; its end is recorded by itself."""
-        self._open[handle] = _Record(kind, name, summary, id, workflow.now())
+        """Record a step that just started, or is held back until it may; its end is recorded by itself."""
+        state = "held" if held else "running"
+        self._open[handle] = _Record(kind, name, summary, id, workflow.now(), state=state)
         self.open_ids.add(id)
         handle.add_done_callback(self._ended)
 
-    def summarized(self, handle: asyncio.Future[Any], summary: str | None) -> None:
-        """Record what a step is about that waited for its turn."""
-        self._open[handle].summary = summary
+    def sent(self, handle: asyncio.Future[Any], summary: str | None) -> None:
+        """Record that a step has its turn that was held back, and what it is about."""
+        record = self._open[handle]
+        record.state, record.summary = "running", summary
+
+    def held(self, is_paused: Callable[[str | None], bool]) -> tuple[Held, ...]:
+        """Return the activities that are held back, the first of very many.
+
+        Args:
+            is_paused: Whether a pause holds an activity.
+        """
+        records = (record for record in self._open.values() if record.state == "held")
+        return tuple(
+            Held(
+                id=record.id,
+                name=record.name,
+                kind="local_activity" if record.kind == "local_activity" else "activity",
+                since=record.started,
+                paused=is_paused(record.name),
+            )
+            for record in itertools.islice(records, _HELD)
+        )
 
     def parked(self, handle: asyncio.Future[Any], why: str | None) -> None:
         """Record that an open step waits for an operator, and why; None if it does so no longer."""
@@ -97,13 +130,20 @@ class StepLog:
         for (name, state), count in self._earlier.items():
             lines.append(f"| {_SYMBOLS[state]} | {_cell(name)} × {count} | | |")
         now = workflow.now()
+        held = Counter(record.name for record in self._open.values() if record.state == "held")
         for record in sorted((*self._closed, *self._open.values()), key=lambda record: record.started):
+            if record.state == "held":
+                # Of each name one row, for there may be thousands.
+                if count := held.pop(record.name, 0):
+                    name = _cell(record.name) if count == 1 else f"{_cell(record.name)} × {count}"
+                    lines.append(f"| {_SYMBOLS['held']} | {name} | | held back since {_time(record.started)} |")
+                continue
             title = _cell(record.name if record.summary is None else f"{record.name} • {record.summary}")
             lasted = _elapsed((record.closed or now) - record.started)
             error = record.error or ""
             if record.parked is not None:
                 # A time, not how long ago: this is told again only when something happens.
-                error = f"parked since {record.parked:%Y-%m-%d %H:%M:%S} UTC, {error}"
+                error = f"parked since {_time(record.parked)}, {error}"
             lines.append(f"| {_SYMBOLS[record.state]} | {title} | {lasted} | {_cell(error)} |")
         lines.extend(f"| {_SYMBOLS['waiting']} | {_cell(wait)} | | |" for wait in waits)
         return "\n".join(lines) if len(lines) > 2 else "No steps yet."
@@ -111,6 +151,7 @@ class StepLog:
 
 _SYMBOLS: Final = {
     "running": "▶",
+    "held": "‖",
     "parked": "▌",
     "completed": "✓",
     "failed": "✗",
@@ -122,6 +163,10 @@ _SYMBOLS: Final = {
 def _cell(text: str) -> str:
     line = " ".join(text.split()).replace("|", "\\|")
     return line if len(line) <= 120 else f"{line[:119]}…"
+
+
+def _time(value: datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _elapsed(duration: timedelta) -> str:

@@ -8,6 +8,7 @@ import dataclasses
 import getpass
 import os
 import re
+import shlex
 import socket
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,7 @@ class Connection:
         namespace: The namespace, None for the profile's, else `default`.
         project: The project around the working directory.
         target: The server that is meant, once `client` was called.
+        options: The options that were given, as they are typed behind another command that is to mean the same server.
     """
 
     profile: str | None
@@ -40,6 +42,11 @@ class Connection:
     namespace: str | None
     project: Project
     target: str = ""
+    options: str = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        given = (("--profile", self.profile), ("--address", self.address), ("--namespace", self.namespace))
+        self.options = shlex.join(part for name, value in given if value is not None for part in (name, value))
 
     async def client(self, *, identity: str | None = None) -> Client:
         """Return a client with Segue's plugin, which histories name as this user on this machine.

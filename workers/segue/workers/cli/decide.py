@@ -58,7 +58,7 @@ async def approvals_command(*, workflow_id: str | None, scan: bool, connection: 
         where = workflow_id or f"namespace {connection.namespace!r} on {connection.target}"
         click.echo(f"Nothing waits for a decision in {where}", err=True)
     elif workflow_id is not None:
-        click.echo("\n\n".join("\n".join(_block(one)) for one in found))
+        click.echo("\n\n".join("\n".join(_block(one, connection.options)) for one in found))
     else:
         for line in _listed(found):
             click.echo(line)
@@ -126,7 +126,7 @@ async def _decide(
 ) -> int:
     from segue.activities.duration import format_duration
     from segue.client.approvals import decide
-    from segue.workflows.approvals import AmbiguousApproval, DecisionRefused, InvalidDecision
+    from segue.workflows.approvals import AmbiguousApproval, DecisionNotAllowed, DecisionRefused, InvalidDecision
     from segue.workflows.approvals.decision import outcome
 
     value: Any = json.loads(values.read_inputs([given])[0]) if given is not None else None
@@ -146,7 +146,8 @@ async def _decide(
                 )
     except DecisionRefused as error:
         wrong = isinstance(error, (AmbiguousApproval, InvalidDecision))
-        raise Failure(f"{workflow_id}: {error.message}", Exit.USAGE if wrong else Exit.CONFLICT) from error
+        hint = "--role ROLE says in which role you decide" if isinstance(error, DecisionNotAllowed) else ""
+        raise Failure(f"{workflow_id}: {error.message}", Exit.USAGE if wrong else Exit.CONFLICT, hint=hint) from error
     except TimeoutError as error:
         raise Failure(
             f"No answer from {workflow_id} in {format_duration(timeout)}: does a worker serve it? The decision was "
@@ -200,11 +201,12 @@ def _listed(found: Sequence[Pending]) -> list[str]:
             duration(now - one.approval.since),
             _left(one.approval, now),
             one_line(", ".join(one.approval.choices)),
+            one_line(", ".join(one.approval.allowed or ()) or "anybody"),
         )
         for one in found
     ]
     return output.table(
-        ("ID", "NAME", "QUESTION", "WAITS", "LEFT", "CHOICES"),
+        ("ID", "NAME", "QUESTION", "WAITS", "LEFT", "CHOICES", "WHO"),
         rows,
         limit=output.terminal_size()[0] if sys.stdout.isatty() else None,
     )
@@ -216,7 +218,8 @@ def _left(approval: Approval, now: datetime) -> str:
     return duration(approval.until - now) if approval.until is not None else "-"
 
 
-def _block(pending: Pending) -> list[str]:
+def _block(pending: Pending, options: str) -> list[str]:
+    from segue.client._approvals import commands
     from segue.client.wording import duration, one_line, time
 
     approval, now = pending.approval, datetime.now(UTC)
@@ -224,13 +227,14 @@ def _block(pending: Pending) -> list[str]:
         ("asked", f"{time(approval.since)}, {duration(now - approval.since)} ago"),
         ("until", f"{time(approval.until)}{_at_deadline(approval)}" if approval.until is not None else ""),
         ("choices", ", ".join(approval.choices)),
-        ("who", ", ".join(approval.allowed or ())),
+        ("who", ", ".join(approval.allowed or ()) or "anybody"),
         ("escalated", f"to {', '.join(approval.escalated_to)}" if approval.escalated_to else ""),
         ("input", f"{approval.form} {json.dumps(approval.schema) if approval.schema else ''}" if approval.form else ""),
     ]
     return [
         f"{click.style(one_line(approval.id), bold=True)}  {one_line(approval.question)}",
         *(f"  {name:<11}{one_line(text)}" for name, text in rows if text),
+        *(f"  {'decide':<11}{command} {options}".rstrip() for command in commands(pending.workflow_id, approval)),
         *(f"  {one_line(line)}".rstrip() for line in (approval.details or "").splitlines()),
     ]
 

@@ -59,7 +59,7 @@ async def status_command(
     if as_json:
         output.print_json(found)
     else:
-        click.echo(render(found, output.terminal_size()[0], output.coloured()))
+        click.echo(render(found, output.terminal_size()[0], output.coloured(), options=connection.options))
     return Exit.OK
 
 

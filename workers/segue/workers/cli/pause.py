@@ -198,7 +198,10 @@ def _counts(swept: Swept, pausing: bool, dry_run: bool) -> list[str]:
     would = "Would have " if dry_run else ""
     verb = "paused" if pausing else "resumed"
     counts = [f"{would}{verb} {_of(swept.changed)}"]
-    counts += [f"{swept.unchanged} paused already"] if swept.unchanged else []
+    if swept.unchanged:
+        # Of the open runs those that were not paused are no news where some were.
+        counts += [f"{swept.unchanged} paused already"] if pausing else []
+        counts += [] if pausing or swept.changed else ["for none that is open was paused so"]
     counts += [f"{swept.ended} ended meanwhile"] if swept.ended else []
     counts += [f"{len(swept.failed)} could not be told"] if swept.failed else []
     first = ", ".join(counts)

@@ -71,7 +71,7 @@ async def parked_command(
         where = workflow_id or f"namespace {connection.namespace!r} on {connection.target}"
         click.echo(f"Nothing is parked in {where}", err=True)
     elif workflow_id is not None:
-        click.echo("\n\n".join("\n".join(_block(one)) for one in found))
+        click.echo("\n\n".join("\n".join(_block(one, connection.options)) for one in found))
     else:
         for line in _listed(found):
             click.echo(line)
@@ -318,8 +318,8 @@ def _listed(found: Sequence[Parked]) -> list[str]:
     )
 
 
-def _block(parked: Parked) -> list[str]:
-    from segue.client.repairs import command
+def _block(parked: Parked, options: str) -> list[str]:
+    from segue.client.repairs import commands
     from segue.client.wording import duration, one_line, time
 
     step, now = parked.step, datetime.now(UTC)
@@ -333,7 +333,7 @@ def _block(parked: Parked) -> list[str]:
         ("takes", ", ".join(step.takes)),
         ("input", ", ".join(json.dumps(value, ensure_ascii=False) for value in step.input or ())),
         ("returns", step.returns or ""),
-        ("repair", command(parked.workflow_id, step)),
+        *(("repair", f"{command} {options}".rstrip()) for command in commands(parked.workflow_id, step)),
     ]  # fmt: skip
     head = step.activity if step.summary is None else f"{step.activity} • {step.summary}"
     return [

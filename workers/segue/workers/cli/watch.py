@@ -46,7 +46,7 @@ async def watch(handle: WorkflowHandle[Any, Any], connection: Connection, *, as_
 
     Ctrl-C leaves it running, and says so.
     """
-    view = _view(sys.stderr if to_stderr else sys.stdout, as_json=as_json)
+    view = _view(sys.stderr if to_stderr else sys.stdout, connection.options, as_json=as_json)
     try:
         with connection.explained(handle.id, handle.run_id):
             async for run in _runs(handle):
@@ -84,7 +84,7 @@ async def _runs(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[Run]:
         asked = time.monotonic()
         found = await run(handle)
         took = time.monotonic() - asked
-        mark = [(step.id, step.state, step.attempts) for step in found.steps]
+        mark = [(step.id, step.state, step.attempts, len(step.repairs)) for step in found.steps]
         if mark != last:
             last, changed = mark, time.monotonic()
         yield found
@@ -92,10 +92,10 @@ async def _runs(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[Run]:
         await asyncio.sleep(max(min(max(quiet, _SHORTEST_SECONDS), _LONGEST_SECONDS), took / _SHARE))
 
 
-def _view(stream: TextIO, *, as_json: bool) -> View:
+def _view(stream: TextIO, options: str, *, as_json: bool) -> View:
     if as_json:
         return Objects(stream)
-    return Screen(stream) if stream.isatty() else Lines(stream)
+    return Screen(stream, options=options) if stream.isatty() else Lines(stream)
 
 
 class Objects:
@@ -164,32 +164,45 @@ class Lines:
 class Screen:
     """The table of the run's steps, redrawn in place."""
 
-    def __init__(self, stream: TextIO, size: Callable[[], tuple[int, int]] = output.terminal_size) -> None:
+    def __init__(
+        self, stream: TextIO, size: Callable[[], tuple[int, int]] = output.terminal_size, options: str = ""
+    ) -> None:
         self._stream = stream
+        self._options = options
         self._size = size
         self._height = 0
         self._shown = False
 
     def show(self, run: Run) -> None:
         """See `View`."""
-        from segue.client.table import render
-
         columns, rows = self._size()
         # A frame taller than the screen cannot be drawn over: its top is out of reach. The cursor needs a line too.
         room = rows - 1
-        lines = render(run, columns, output.coloured(), encoding=self._stream.encoding).split("\n")
         most = len(run.steps) + len(run.pending)
+        lines = self._lines(run, columns)
         while len(lines) > room and most > 1:
             most -= max((len(lines) - room) // 2, 1)
-            lines = render(run, columns, output.coloured(), encoding=self._stream.encoding, most=most).split("\n")
+            lines = self._lines(run, columns, most)
         self._draw(lines[:room])
 
     def end(self, run: Run) -> None:
         """See `View`."""
+        self._draw(self._lines(run, self._size()[0]))
+        self._height = 0
+
+    def _lines(self, run: Run, columns: int, most: int | None = None) -> list[str]:
         from segue.client.table import render
 
-        self._draw(render(run, self._size()[0], output.coloured(), encoding=self._stream.encoding).split("\n"))
-        self._height = 0
+        text = render(
+            run,
+            columns,
+            output.coloured(),
+            encoding=self._stream.encoding,
+            most=most,
+            options=self._options,
+            redrawn=True,
+        )
+        return text.split("\n")
 
     def leave(self) -> None:
         """See `View`."""
@@ -214,7 +227,7 @@ class Changes:
     """Which steps of a run are new or have changed since it was last looked at."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, int], tuple[State, int]] = {}
+        self._seen: dict[tuple[str, int], tuple[State, int, int]] = {}
         self._run_id = ""
 
     def of(self, run: Run) -> list[Step]:
@@ -222,12 +235,15 @@ class Changes:
         if run.run_id != self._run_id:
             self._seen.clear()
             self._run_id = run.run_id
+        from segue.client.wording import is_shown
+
         found: list[Step] = []
-        for step in run.steps:
+        for step in filter(is_shown, run.steps):
             # A wait has no event of its own, and moves as history grows.
             key = (step.id, 0 if step.kind == "wait" else step.scheduled_event_id)
-            if self._seen.get(key) != (step.state, step.attempts):
-                self._seen[key] = (step.state, step.attempts)
+            mark = (step.state, step.attempts, len(step.repairs))
+            if self._seen.get(key) != mark:
+                self._seen[key] = mark
                 found.append(step)
         return found
 
@@ -235,10 +251,9 @@ class Changes:
 def _said(step: Step) -> str:
     from segue.client import wording
 
-    words = wording.state(step.state)
-    if step.is_open:
-        return f"{words}: {step.waiting_for}" if step.waiting_for else words
-    text = f"{words} in {wording.duration(step.duration)}"
-    if step.attempts > 1:
-        text += f", {step.attempts} attempts"
-    return f"{text}: {step.error}" if step.error is not None else text
+    text, notes = wording.state(step.state), "; ".join(wording.notes(step))
+    if not step.is_open:
+        text += f" in {wording.duration(step.duration)}"
+        if step.attempts > 1:
+            text += f", {step.attempts} attempts"
+    return f"{text}: {notes}" if notes else text

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from segue.workflows.approvals.errors import InvalidApproval
+from segue.workflows.features import Feature, has
 
 __all__ = ["Choices"]
 
@@ -54,7 +55,9 @@ class Choices:
 def _pairs(given: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(given, type) and issubclass(given, enum.Enum):
         members: list[enum.Enum] = list(given)
-        return [(member.value if isinstance(member.value, str) else member.name, member) for member in members]
+        pairs = [(member.value if isinstance(member.value, str) else member.name, member) for member in members]
+        _refuse_same(given, pairs)
+        return pairs
     items: tuple[Any, ...] = ()
     if typing.get_origin(given) is typing.Literal:
         items = typing.get_args(given)
@@ -65,3 +68,16 @@ def _pairs(given: Any) -> Iterable[tuple[str, Any]]:
     if len(set(items)) < len(items):
         raise InvalidApproval(f"choices={given!r} holds a choice twice")
     return [(item, item) for item in items]
+
+
+def _refuse_same(given: type[enum.Enum], pairs: Sequence[tuple[str, enum.Enum]]) -> None:
+    """Refuse an enum of which the text of one choice is the name of another: only one of the two could be chosen."""
+    by_text: dict[str, list[str]] = {}
+    for text, member in pairs:
+        by_text.setdefault(text, []).append(member.name)
+    for text, names in by_text.items():
+        if len(names) > 1 and has(Feature.REFUSED_EARLY):
+            raise InvalidApproval(
+                f"choices={given!r} holds the choice {text!r} twice: it is the text of {' and of '.join(names)}, for a "
+                "member's text is its value, or its name where the value is none: give each a text as its value"
+            )

@@ -19,6 +19,7 @@ __all__ = [
     "Notice",
     "Request",
     "State",
+    "alternatives",
     "outcome",
     "time",
 ]
@@ -127,8 +128,10 @@ class Approval:
     decision: Decided | None = None
 
     def waits_for(self) -> str:
-        """Return what its run waits for: `a decision: Pay 12,000 EUR? until 2026-11-23 18:00:00 UTC`."""
-        return f"a decision: {self.question}" + (f" until {time(self.until)}" if self.until is not None else "")
+        """Return what its run waits for: `a decision of finance or cfo until 2026-11-23 18:00:00 UTC: Pay 12 EUR?`."""
+        of = f" of {alternatives(self.allowed)}" if self.allowed else ""
+        until = f" until {time(self.until)}" if self.until is not None else ""
+        return f"a decision{of}{until}: {self.question}"
 
     def ended(self) -> str:
         """Return why it can be decided no longer: `'approval-1' was decided by ann at ...: approved`."""
@@ -213,6 +216,12 @@ class Request(pydantic.BaseModel):
     input: Any = None
     by: str | None = None
     roles: tuple[str, ...] = ()
+
+
+def alternatives(names: Sequence[str]) -> str:
+    """Return names of which one is enough: `finance, cfo or ann`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def outcome(choice: str) -> str:

@@ -16,7 +16,16 @@ from temporalio import workflow
 
 from segue.activities.errors import describe
 from segue.workflows.approvals.choices import Choices
-from segue.workflows.approvals.decision import QUERY, UPDATE, Approval, Decided, Decision, Request, State
+from segue.workflows.approvals.decision import (
+    QUERY,
+    UPDATE,
+    Approval,
+    Decided,
+    Decision,
+    Request,
+    State,
+    alternatives,
+)
 from segue.workflows.approvals.errors import (
     AlreadyDecided,
     AmbiguousApproval,
@@ -207,7 +216,8 @@ class Register:
         by = sent.by or identity or "somebody"
         if entry.allowed is not None and not {by, *sent.roles} & set(entry.allowed):
             raise DecisionNotAllowed(
-                f"{by!r} may not decide {entry.id!r}, but {', '.join(map(repr, entry.allowed))} may"
+                f"{by!r} may not decide {entry.id!r}: it is for {alternatives([*map(repr, entry.allowed)])} to decide, "
+                "by name or in that role"
             )
         try:
             choice = _choice(sent, entry.choices)
@@ -229,7 +239,8 @@ class Register:
         if id is not None:
             if (entry := self._entries.get(id)) is not None:
                 return entry
-            known = f": {', '.join(repr(entry.id) for entry in pending)} wait for a decision" if pending else ""
+            wait = "waits" if len(pending) == 1 else "wait"
+            known = f": {', '.join(repr(entry.id) for entry in pending)} {wait} for a decision" if pending else ""
             raise NoSuchApproval(f"There is no approval {id!r}{known or ', and none waits for a decision'}")
         if len(pending) == 1:
             return pending[0]

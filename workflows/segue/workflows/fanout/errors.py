@@ -37,7 +37,7 @@ class FanOutFailed(Terminal):
         self.failed = len(failures)
         self.done = done
         self.total = total
-        tolerated = f", and {allowed:,} may" if allowed else ""
+        tolerated = f", more than the {allowed:,} that may" if allowed else ""
         shown = "; ".join(map(str, self.failures))
         more = f"; and {self.failed - _FIRST:,} more" if self.failed > _FIRST else ""
         super().__init__(

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Iterator, Sequence
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from temporalio import workflow
 
 from segue.workflows.graph.errors import quoted
-from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, fits, refusal, shown, signature
+from segue.workflows.graph.hints import UNKNOWN, Parameter, Signature, admits, fits, refusal, shown, signature
 from segue.workflows.graph.plan import Plan
 from segue.workflows.graph.rules import Rule, assured
-from segue.workflows.graph.step import Declaration, Outcome, Step, is_listed, is_outcome, is_step, references
+from segue.workflows.graph.step import (
+    Declaration,
+    Kind,
+    Outcome,
+    Step,
+    hidden,
+    is_listed,
+    is_outcome,
+    is_step,
+    references,
+)
 
-__all__ = ["problems"]
+__all__ = ["problems", "problems_missed_before"]
 
-_OPTIONS: Final = {
-    "activity": ("an activity", frozenset(workflow.ActivityConfig.__annotations__)),
-    "child_workflow": ("a child workflow", frozenset(workflow.ChildWorkflowConfig.__annotations__)),
-    "function": ("plain code of the workflow", frozenset[str]()),
+_OPTIONS: Final[dict[Kind, tuple[str, dict[str, Any]]]] = {
+    "activity": ("an activity", typing.get_type_hints(workflow.ActivityConfig)),
+    "child_workflow": ("a child workflow", typing.get_type_hints(workflow.ChildWorkflowConfig)),
+    "function": ("plain code of the workflow", {}),
 }
 # Rules that ask for one step of a kind, which nothing before a step cannot have.
 _NEED_ONE: Final = (Rule.ALL_FAILED, Rule.ONE_SUCCEEDED, Rule.ONE_FAILED, Rule.NONE_FAILED_MIN_ONE_SUCCEEDED)
@@ -32,12 +43,26 @@ def problems(steps: Sequence[Step[Any]], plan: Plan) -> Iterator[str]:
     yield from _same_names(plan)
     for step in steps:
         declared = step.declaration
+        yield from _no_steps(declared)
         yield from _strangers(declared)
         yield from _edges(declared, plan)
         yield from _call(declared, plan, signatures)
     if cycle := plan.cycle():
         names = [repr(plan.steps[index].name) for index in (*cycle, cycle[0])]
         yield f"Steps wait for each other in a cycle: {' → '.join(names)}"
+
+
+def problems_missed_before(steps: Sequence[Step[Any]], plan: Plan) -> Iterator[str]:
+    """Yield what else keeps a graph from running as it is declared, of which earlier versions took no notice.
+
+    They let such a graph begin, and its run is to go on.
+    """
+    yield from _same_ids(plan)
+    for step in steps:
+        yield from _no_rule(step.declaration)
+        yield from _no_items(step.declaration)
+        yield from _hidden(step.declaration)
+        yield from _option_types(step.declaration)
 
 
 def _same_names(plan: Plan) -> Iterator[str]:
@@ -49,8 +74,55 @@ def _same_names(plan: Plan) -> Iterator[str]:
             yield f"{count} steps are named {name!r}: give each a name of its own"
 
 
+def _same_ids(plan: Plan) -> Iterator[str]:
+    """An id that a step was given must be no other's; those that it was not given are its name's."""
+    holders: dict[str, list[Declaration]] = {}
+    for step in plan.steps:
+        if step.kind == "activity" and not step.mapped:
+            holders.setdefault(step.options.get("activity_id") or step.name, []).append(step)
+    for id, steps in holders.items():
+        if len(steps) > 1 and any(step.options.get("activity_id") for step in steps):
+            yield (
+                f"Steps {quoted([step.name for step in steps])} have the activity id {id!r}, by which Temporal tells "
+                "them apart: leave activity_id out"
+            )
+
+
+def _no_rule(step: Declaration) -> Iterator[str]:
+    if not _is_rule(step.when):
+        yield f"Step {step.name!r} has when={step.when!r}, which is no rule: pass one, such as ALL_DONE"
+
+
+def _no_items(step: Declaration) -> Iterator[str]:
+    if step.mapped and not is_step(items := step.args[0]) and not is_outcome(items) and not is_listed(items):
+        yield f"Step {step.name!r} maps over a value of type {type(items).__name__!r}: pass a list, or a step"
+
+
+def _hidden(step: Declaration) -> Iterator[str]:
+    for other, kind in hidden(step.args):
+        yield (
+            f"Step {step.name!r} is given {other.name!r} inside of a {kind}, where no result takes its place: pass it "
+            "as an argument, or in a list that is one"
+        )
+
+
+def _option_types(step: Declaration) -> Iterator[str]:
+    known = {"name": str, **(_OPTIONS[step.kind][1] if step.kind is not None else {})}
+    for name, value in {"name": step.name, **step.options}.items():
+        if name in known and not admits(known[name], value):
+            yield f"Step {step.name!r} has {name}={value!r}, but takes it as {shown(known[name])}"
+
+
+def _no_steps(step: Declaration) -> Iterator[str]:
+    what = f"Step {step.name!r}"
+    for relation, others in (("stands after", step.after), ("is a teardown of", step.teardown_of)):
+        for other in others:
+            if not is_step(other):
+                yield f"{what} {relation} {other!r}, which is no step: pass what graph.step returned"
+
+
 def _strangers(step: Declaration) -> Iterator[str]:
-    needed = [*references(step.args), *step.after, *step.teardown_of]
+    needed = [one for one in (*references(step.args), *step.after, *step.teardown_of) if is_step(one)]
     for name in dict.fromkeys(other.name for other in needed if other.declaration.graph is not step.graph):
         yield f"Step {step.name!r} needs {name!r}, which is not in the graph"
 
@@ -59,18 +131,18 @@ def _edges(step: Declaration, plan: Plan) -> Iterator[str]:
     before = [plan.steps[index] for index in plan.before[step.index]]
     what = f"Step {step.name!r}"
     if step.teardown_of:
-        if step.when is not Rule.ALL_SUCCEEDED:
+        if step.when is not Rule.ALL_SUCCEEDED and _is_rule(step.when):
             yield f"{what} is a teardown, which runs whenever its setup completed: leave out when={step.when.name}"
         if step.branch:
             yield f"{what} is a branch, which cannot be a teardown"
     elif teardowns := [one.name for one in before if one.teardown_of]:
         yield f"{what} stands after the teardown {quoted(teardowns)}: only a teardown may"
-    if not before and step.when in _NEED_ONE:
+    if not before and step.when in _NEED_ONE and _is_rule(step.when):
         yield f"{what} waits for {step.when.name}, but nothing stands before it"
     if step.branch and not any(not plan.steps[index].teardown_of for index in plan.after[step.index]):
         yield f"{what} is a branch with no step after it to choose: declare steps with after={step.name}"
-    if step.mapped and step.concurrency < 1:
-        yield f"{what} has concurrency={step.concurrency}, which lets nothing run: it must be at least 1"
+    if step.mapped and not (_is_number(step.concurrency) and step.concurrency >= 1):
+        yield f"{what} has concurrency={step.concurrency!r}, which lets nothing run: it must be at least 1"
 
 
 def _call(step: Declaration, plan: Plan, signatures: _Signatures) -> Iterator[str]:
@@ -105,7 +177,7 @@ def _argument(
 ) -> Iterator[str]:
     what, named = f"Step {step.name!r}", f"{parameter.name!r}"
     if not any(True for _ in references([arg])):
-        values: Sequence[Any] = arg if is_items else [arg]
+        values: Iterable[Any] = (arg if _is_iterable(arg) else ()) if is_items else (arg,)
         if step.kind != "function":  # what plain code is given goes nowhere
             reasons = (refusal(value, parameter.hint) for value in values)
             yield from (f"{what} cannot take {named}: {why}" for why in reasons if why is not None)
@@ -169,7 +241,8 @@ def _is_assured(step: Declaration, other: Step[Any], plan: Plan) -> bool:
     """Whether a step, if it runs, has the result of another."""
     if step.teardown_of:
         return plan.setups[step.index] == [other.declaration.index]
-    return assured(step.when, len(plan.before[step.index]))
+    # What is no rule is said elsewhere.
+    return not _is_rule(step.when) or assured(step.when, len(plan.before[step.index]))
 
 
 def _results(args: Sequence[Any]) -> Iterator[Step[Any]]:
@@ -225,6 +298,18 @@ def _name(fn: Any) -> str:
 
 def _names(steps: Sequence[Step[Any]]) -> str:
     return quoted([step.name for step in steps])
+
+
+def _is_rule(when: Any) -> bool:
+    return isinstance(when, Rule)
+
+
+def _is_number(concurrency: Any) -> bool:
+    return isinstance(concurrency, int)
+
+
+def _is_iterable(items: Any) -> bool:
+    return isinstance(items, Iterable)
 
 
 def _count(count: int) -> str:

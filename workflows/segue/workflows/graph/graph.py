@@ -13,13 +13,13 @@ The graph is checked as a whole before anything starts. Independent steps run at
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn, TypeVar, Unpack, cast, overload
 
 from temporalio import workflow
 
 from segue.workflows.features import Feature, has
-from segue.workflows.graph.check import problems
+from segue.workflows.graph.check import problems, problems_missed_before
 from segue.workflows.graph.drawing import mermaid
 from segue.workflows.graph.errors import GraphFailed, InvalidGraph, NoResult
 from segue.workflows.graph.execution import Execution, call
@@ -286,7 +286,12 @@ class Graph:
         Raises:
             InvalidGraph: It cannot. The message names everything that is wrong.
         """
-        found = list(problems(self._steps, self._compiled()))
+        plan = self._compiled()
+        found = list(problems(self._steps, plan))
+        missed = list(problems_missed_before(self._steps, plan))
+        # A run that was let pass goes on as it began.
+        if missed and (not workflow.in_workflow() or has(Feature.REFUSED_EARLY)):
+            found.extend(missed)
         if found:
             raise InvalidGraph(found)
 
@@ -434,5 +439,10 @@ def _name_of(fn: Any) -> str:
     return "branch" if name == "<lambda>" else str(name)
 
 
-def _listed(steps: Steps) -> list[Step[Any]]:
-    return [steps] if isinstance(steps, Step) else list(steps)
+def _listed(steps: Any) -> list[Step[Any]]:
+    # What is no step among them, `check` names.
+    return list(steps) if _are_several(steps) else [steps]
+
+
+def _are_several(steps: Any) -> bool:
+    return isinstance(steps, Iterable) and not isinstance(steps, str)

@@ -18,7 +18,7 @@ import pydantic
 from segue.activities import faithful
 from segue.activities.errors import PayloadError, describe
 
-__all__ = ["UNKNOWN", "Parameter", "Signature", "fits", "refusal", "shown", "signature"]
+__all__ = ["UNKNOWN", "Parameter", "Signature", "admits", "fits", "refusal", "shown", "signature"]
 
 
 class _Unknown:
@@ -78,15 +78,19 @@ def signature(fn: Callable[..., Any]) -> Signature:
         hints = {}
     found: list[Parameter] = []
     rest: Any = None
-    for name, given in inspect.signature(called).parameters.items():
+    for position, (name, given) in enumerate(inspect.signature(called).parameters.items()):
         hint = hints.get(name, UNKNOWN)
         if given.kind is inspect.Parameter.VAR_POSITIONAL:
             rest = hint
-        # Temporal, too, takes a first parameter of this name for the instance of a method.
-        elif given.kind in _POSITIONAL and (found or name != "self"):
+        elif given.kind in _POSITIONAL and not (position == 0 and _is_instance(called, name)):
             required = given.default is inspect.Parameter.empty
             found.append(Parameter(name, hint, required, None if required else given.default))
     return Signature(tuple(found), rest, hints.get("return", UNKNOWN))
+
+
+def _is_instance(called: Any, first: str) -> bool:
+    """Whether a function's first parameter is the instance of a method, as Temporal takes it."""
+    return first == "self" or hasattr(called, "__temporal_workflow_run")
 
 
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -111,6 +115,16 @@ def fits(given: Any, wanted: Any) -> bool:
         # Which of its values it is, is not known before the run.
         return any(fits(type(value), given) for value in typing.get_args(wanted))
     return _fits_class(given, wanted)
+
+
+def admits(hint: Any, value: Any) -> bool:
+    """Return whether a value is of a type. When in doubt it is."""
+    hint = _plain(hint)
+    if _is_union(hint):
+        return any(admits(one, value) for one in typing.get_args(hint))
+    kind: Any = typing.get_origin(hint) or hint
+    # A number is as good as the member of an enumeration of numbers.
+    return not isinstance(kind, type) or isinstance(value, kind) or (isinstance(value, int) and issubclass(kind, int))
 
 
 def refusal(value: Any, hint: Any) -> str | None:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from segue.workflows.graph.step import Declaration, Step, references
+from segue.workflows.graph.step import Declaration, Step, is_step, references
 
 __all__ = ["Plan"]
 
@@ -30,7 +30,7 @@ class Plan:
         self.steps: list[Declaration] = [step.declaration for step in steps]
         count = len(self.steps)
         self.setups = [self._own(step, step.teardown_of) for step in self.steps]
-        # A reference to a step of another graph is a problem that `check` names, and no edge.
+        # A reference to a step of another graph, or to what is no step, is a problem that `check` names, and no edge.
         self.before = [
             _unique([*self._own(step, references(step.args)), *self._own(step, step.after), *self.setups[step.index]])
             for step in self.steps
@@ -90,8 +90,8 @@ class Plan:
             stuck = [one for one in self.before[index] if waiting[one]]
         return []
 
-    def _own(self, step: Declaration, others: Iterable[Step[Any]]) -> list[int]:
-        return [other.declaration.index for other in others if other.declaration.graph is step.graph]
+    def _own(self, step: Declaration, others: Iterable[Any]) -> list[int]:
+        return [one.declaration.index for one in others if is_step(one) and one.declaration.graph is step.graph]
 
     def _converse(self) -> list[list[int]]:
         after: list[list[int]] = [[] for _ in self.steps]

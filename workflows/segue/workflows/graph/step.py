@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Generic, Literal, TypedDict, TypeGuard, TypeVar
 
+import pydantic
 from temporalio import workflow
 from temporalio.common import (
     Priority,
@@ -26,6 +27,7 @@ __all__ = [
     "State",
     "Step",
     "StepOptions",
+    "hidden",
     "is_listed",
     "is_outcome",
     "is_step",
@@ -141,6 +143,9 @@ class OutcomeOf(Generic[R_co]):
     def __init__(self, step: Step[R_co]) -> None:
         self.step = step
 
+    def __repr__(self) -> str:
+        return f"{self.step!r}.outcome"
+
 
 def references(args: Sequence[Any]) -> Iterator[Step[Any]]:
     """Yield the steps that arguments refer to, those in a list or tuple among the arguments included."""
@@ -151,6 +156,43 @@ def references(args: Sequence[Any]) -> Iterator[Step[Any]]:
             yield arg.step
         elif is_listed(arg):
             yield from references(arg)
+
+
+def hidden(args: Sequence[Any]) -> Iterator[tuple[Step[Any], str]]:
+    """Yield the steps in arguments that `references` does not find, each with the kind of what holds it.
+
+    They are in a dict, a set, or an object with fields, where nothing puts a step's result in its place.
+    """
+    for arg in args:
+        if is_listed(arg):
+            yield from hidden(arg)
+        elif not is_step(arg) and not is_outcome(arg):
+            kind = type(arg).__name__
+            yield from ((step, kind) for step in _within(arg, set()))
+
+
+def _within(value: Any, seen: set[int]) -> Iterator[Step[Any]]:
+    """Yield the steps that a value refers to, anywhere in it."""
+    if is_step(value):
+        yield value
+    elif is_outcome(value):
+        yield value.step
+    elif id(value) not in seen:
+        seen.add(id(value))
+        for part in _parts(value):
+            yield from _within(part, seen)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return [*value.keys(), *value.values()]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, pydantic.BaseModel):
+        return [*vars(value).values(), *(value.model_extra or {}).values()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return ()
 
 
 def is_step(value: Any) -> TypeGuard[Step[Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pydantic
 
@@ -18,6 +18,7 @@ __all__ = [
     "PAUSE",
     "QUERY",
     "RESUME",
+    "Held",
     "Pause",
     "Paused",
     "Pauses",
@@ -106,18 +107,41 @@ class Pause:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Held:
+    """A step that the run's code has asked for, and that has not been started: the server knows nothing of it yet.
+
+    Attributes:
+        id: Its id; None where Temporal will give it one.
+        name: Name of its activity.
+        kind: What it is.
+        since: When it was asked for, UTC.
+        paused: Whether it waits for a pause to end; otherwise for its turn, for so many steps are open as may be.
+    """
+
+    id: str | None
+    name: str
+    kind: Literal["activity", "local_activity"]
+    since: datetime
+    paused: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Paused:
-    """How a run is paused.
+    """How a run is paused, and what is held back in it.
 
     Attributes:
         supported: Whether the run can be paused: not one that made its first step without Segue's plugin.
         pauses: The pauses that hold, the first first.
         held: How many steps wait for them.
+        turns: How many more wait for their turn.
+        steps: The activities among them, the first of them if they are very many.
     """
 
     supported: bool
     pauses: tuple[Pause, ...] = ()
     held: int = 0
+    turns: int = 0
+    steps: tuple[Held, ...] = ()
 
 
 Pauses = dict[str | None, Pause]

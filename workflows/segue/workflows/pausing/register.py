@@ -21,6 +21,7 @@ from segue.workflows.pausing.pause import (
     PAUSE,
     QUERY,
     RESUME,
+    Held,
     Paused,
     Pauses,
     Request,
@@ -46,6 +47,7 @@ class PauseRegister:
     _flow: FlowControl
     _supported: Callable[[], bool | None]
     _ask: Callable[[], bool]
+    _steps: Callable[[], tuple[Held, ...]]
 
     def __init__(self, headers: Mapping[str, Payload]) -> None:
         header = headers.get(HEADER)
@@ -59,15 +61,22 @@ class PauseRegister:
         workflow.set_signal_handler(RESUME, self.resume)  # pyright: ignore[reportUnknownMemberType]
         workflow.set_query_handler(QUERY, self.paused)  # pyright: ignore[reportUnknownMemberType]
 
-    def attach(self, flow: FlowControl, supported: Callable[[], bool | None], ask: Callable[[], bool]) -> None:
+    def attach(
+        self,
+        flow: FlowControl,
+        supported: Callable[[], bool | None],
+        ask: Callable[[], bool],
+        steps: Callable[[], tuple[Held, ...]],
+    ) -> None:
         """Hold the steps of a flow control.
 
         Args:
             flow: It asks `holds` before a step starts.
             supported: Tells whether the run's steps pass through it, None while that is not decided.
             ask: The same, and decides it.
+            steps: Tells which steps are held.
         """
-        self._flow, self._supported, self._ask = flow, supported, ask
+        self._flow, self._supported, self._ask, self._steps = flow, supported, ask, steps
 
     def begin(self) -> None:
         """Show the pauses that the run begins with, once it can."""
@@ -95,7 +104,14 @@ class PauseRegister:
     def paused(self) -> Paused:
         """Answer the query."""
         supported = self._supported() is not False
-        return Paused(supported=supported, pauses=tuple(self._pauses.values()), held=self._flow.paused)
+        held = self._flow.paused
+        return Paused(
+            supported=supported,
+            pauses=tuple(self._pauses.values()),
+            held=held,
+            turns=self._flow.held - held,
+            steps=self._steps(),
+        )
 
     def lines(self) -> list[str]:
         """Return what a person is told of the pauses, a line each."""

@@ -18,9 +18,12 @@ import pydantic
 from segue.activities.errors import Terminal
 
 __all__ = [
+    "ASKED",
     "CHECK",
+    "FAILED",
     "MORE",
     "QUERY",
+    "RETRIED",
     "UPDATE",
     "Action",
     "InvalidRepair",
@@ -45,6 +48,15 @@ with which it would be refused, and its message."""
 
 MORE: Final = "segue_parked_more"
 """The memo's key for how many steps are parked beyond those that the memo tells of."""
+
+RETRIED: Final = "until {} is tried again"
+"""The summary of the timer between two tries of a step that the run itself tries again, given its id."""
+
+FAILED: Final = "what follows the failure of {}"
+"""The summary of the timer behind a local activity that has failed, given its id."""
+
+ASKED: Final = "what became of {}"
+"""The summary of the activity that asks the system of a step whether it happened, given the step's id."""
 
 Action = Literal["retry", "retry_with", "result", "skip", "fail"]
 """What an operator does about a parked step.

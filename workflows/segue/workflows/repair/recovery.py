@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -21,24 +22,23 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
+from segue.activities.earlier import NOT_CALLED
 from segue.activities.effect import Effect
 from segue.activities.errors import AMBIGUOUS, NOT_DONE, PAYLOAD
 from segue.activities.policy import OnExhausted
+from segue.workflows.features import Feature, has
 from segue.workflows.interruption import is_evicted
 from segue.workflows.repair.outcome import Outcome, decided
-from segue.workflows.repair.records import ParkedStep, Reason
+from segue.workflows.repair.records import RETRIED, ParkedStep, Reason
 from segue.workflows.repair.register import Entry, Register
 from segue.workflows.repair.rule import Rule, on_exhausted
 
-__all__ = ["Again", "FailedStep", "Recovery", "Settled", "at_most_once"]
+__all__ = ["Again", "Cancellation", "FailedStep", "Recovery", "Settled", "at_most_once"]
 
 Certainty = Literal["not yet", "not ever", "unknown"]
 
 _LIMIT: Final = 300
 _SHORTEST: Final = timedelta(milliseconds=1)
-
-# What the SDK says before it has called an activity's code.
-_NOT_CALLED: Final = ("Activity function ", "Failed decoding arguments")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,37 @@ class Again:
     within: timedelta | None = None
 
 
+class Cancellation:
+    """What a cancellation does to a step: it ends it, or waits until it is known whether the step happened."""
+
+    def __init__(self) -> None:
+        self._has_come = False
+        self._waits = False
+
+    def comes(self) -> bool:
+        """Take note of a cancellation, and return whether it waits."""
+        self._has_come = True
+        return self._waits and _is_running() and has(Feature.ACCOUNTED_LOSERS)
+
+    @contextlib.contextmanager
+    def waiting(self) -> Generator[None]:
+        """Have cancellations wait within the block."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def take_effect(self) -> None:
+        """Do nothing where none has come.
+
+        Raises:
+            CancelledError: One has.
+        """
+        if self._has_come and has(Feature.ACCOUNTED_LOSERS):
+            raise asyncio.CancelledError
+
+
 @dataclasses.dataclass(kw_only=True)
 class FailedStep:
     """A step, as far as it matters when it has failed.
@@ -85,6 +116,7 @@ class FailedStep:
         within: How long all its attempts may take together.
         sent: Returns its arguments as they were sent.
         handle: Its handle.
+        cancellation: Where it must be known whether it happened, what a cancellation does to it; else None.
         show: Shows that it is parked, and why; None if it is so no longer.
         reconcile: Asks the system what happened, and returns what it says.
     """
@@ -106,6 +138,7 @@ class FailedStep:
     within: timedelta | None
     sent: Callable[[], Sequence[Payload]]
     handle: asyncio.Future[Any]
+    cancellation: Cancellation | None
     show: Callable[[str | None], None]
     reconcile: Callable[[], Any]
 
@@ -133,7 +166,7 @@ class Recovery:
         Raises:
             FailureError: It does not: the error is the step's.
         """
-        if is_cancelled_exception(error):
+        if is_cancelled_exception(error) and not self._was_under_way(error):
             raise error
         self._attempts += 1
         step = self._step
@@ -142,13 +175,15 @@ class Recovery:
         # Once decided it is history that says what follows, whatever is declared by now.
         outcome = self._outcome(self._wanted(error, certainty, ask=step.effect.reconcile is not None))
         if outcome is Outcome.RECONCILE:
-            happened, note = await self._asked()
+            with self._to_be_known():
+                happened, note = await self._asked()
             if isinstance(happened, Settled):
                 return happened
             certainty = "unknown" if happened is None else "not yet"
             outcome = self._outcome(self._wanted(error, certainty, ask=False))
         if outcome is Outcome.RETRY:
-            await workflow.sleep(self._delay(error), summary=f"until {step.id} is tried again")
+            self._if_wanted()
+            await workflow.sleep(self._delay(error), summary=RETRIED.format(step.id))
             return Again(within=self._left())
         if outcome is Outcome.PARK:
             return await self._parked(error, "ambiguous" if certainty == "unknown" else _reason(error), note)
@@ -241,7 +276,8 @@ class Recovery:
             step.handle.add_done_callback(register.mending.discard)
         step.show(f"{reason}: {parked.error}")
         try:
-            repair = await entry.repair
+            with self._to_be_known() if reason == "ambiguous" else contextlib.nullcontext():
+                repair = await entry.repair
         except asyncio.CancelledError:
             if not is_evicted():
                 register.drop(entry)
@@ -253,8 +289,26 @@ class Recovery:
             case "result" | "skip":
                 return Settled(repair.result)
             case "retry" | "retry_with":
+                self._if_wanted()
                 self._attempts, self._began = 0, workflow.now()
                 return Again(repair.args, repair.new_effect)
+
+    def _was_under_way(self, error: FailureError) -> bool:
+        """Whether a cancellation reached the step in the middle, and it must be known whether it happened."""
+        step = self._step
+        began = isinstance(error, ActivityError) and error.started_event_id != 0
+        is_open = step.cancellation is not None and step.effect.kind == "at_most_once" and began
+        return is_open and has(Feature.ACCOUNTED_LOSERS)
+
+    def _to_be_known(self) -> contextlib.AbstractContextManager[None]:
+        """Have a cancellation wait while nobody knows whether the step happened, where that must be known."""
+        cancellation = self._step.cancellation
+        return cancellation.waiting() if cancellation is not None else contextlib.nullcontext()
+
+    def _if_wanted(self) -> None:
+        """Have a cancellation that waited take effect, for the step has not happened, and need not any more."""
+        if self._step.cancellation is not None:
+            self._step.cancellation.take_effect()
 
 
 def at_most_once(policy: RetryPolicy | None) -> RetryPolicy:
@@ -271,7 +325,7 @@ def _certainty(error: FailureError) -> Certainty:
         return "not ever" if never else "unknown"
     if not isinstance(cause, ApplicationError):
         return "unknown"
-    if cause.type == NOT_DONE or (not cause.non_retryable and cause.message.startswith(_NOT_CALLED)):
+    if cause.type == NOT_DONE or (not cause.non_retryable and cause.message.startswith(NOT_CALLED)):
         return "not yet"
     return "not ever" if cause.non_retryable and cause.type not in (AMBIGUOUS, PAYLOAD) else "unknown"
 
@@ -303,3 +357,8 @@ def _told(error: FailureError) -> str:
         message = cause.type.name.lower().replace("_", "-")
     text = f"{kind}: {message}" if message and message != kind else kind
     return text if len(text) <= _LIMIT else f"{text[: _LIMIT - 1]}…"
+
+
+def _is_running() -> bool:
+    """Whether it is the run's code that cancels. A run that is put out of memory is cancelled from outside of it."""
+    return workflow.in_workflow() and not is_evicted()

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from temporalio.exceptions import is_cancelled_exception
 
 from segue.activities.errors import Terminal
-from segue.workflows.calls import Call, execute
+from segue.workflows.calls import Call, InvalidCall, execute, no_calls
+from segue.workflows.features import Feature, has
 from segue.workflows.interruption import is_of_the_worker
 from segue.workflows.repair.rule import handled
 from segue.workflows.reroute.errors import AllFailed, Reason, Reasons
@@ -42,6 +43,7 @@ async def fallback(
         unless: Which do not, of those.
 
     Raises:
+        InvalidCall: There is nothing to fall back to, or what is given is no call. Nothing was started.
         AllFailed: All have failed, each with an error that leads to the next.
         ActivityError: One has failed with an error that does not. Likewise `ChildWorkflowError`.
     """
@@ -49,6 +51,8 @@ async def fallback(
     calls = (first, *others)
     if not others:
         raise Terminal("fallback() has nothing to fall back to: give a second call", type="InvalidCall")
+    if (found := no_calls(calls)) and has(Feature.REFUSED_EARLY):
+        raise InvalidCall(f"fallback() cannot be made: {'; '.join(found)}")
     errors: list[tuple[str, BaseException]] = []
     for call in calls:
         # An error that leads to another way fails the step, which would otherwise park and never lead there.

@@ -6,13 +6,15 @@
 A call that loses may take effect all the same: before the cancellation reaches it, or because nothing reaches it. So
 either its effect does no harm, or the call says what undoes it: `call(book, trip, undo=cancel_booking)`. Such a call
 is waited for when it has lost, and where it succeeded nevertheless its `undo` runs, before the winner's result is
-returned.
+returned. An at-most-once call of which nobody knows whether it took effect is waited for until somebody does.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -20,9 +22,10 @@ from temporalio import workflow
 from temporalio.workflow import ActivityCancellationType
 
 from segue.activities.errors import Terminal
-from segue.workflows.calls import Call, execute, written
+from segue.workflows.calls import Call, InvalidCall, execute, given_id, is_at_most_once, no_calls, written
+from segue.workflows.features import Feature, has
 from segue.workflows.interruption import ENDS, begin, is_evicted, is_of_the_worker, settle, shielded
-from segue.workflows.repair.rule import handled
+from segue.workflows.repair.rule import accounted, on_exhausted
 from segue.workflows.reroute.errors import AllFailed, Reason, Reasons
 from segue.workflows.reroute.fallback import in_place_of
 from segue.workflows.saga.compensation import Compensation
@@ -52,6 +55,7 @@ async def hedge(
         unless: Which do not, of those.
 
     Raises:
+        InvalidCall: The calls cannot be made side by side. Nothing was started.
         AllFailed: All have failed.
         ActivityError: One has failed with an error that ends the race. Likewise `ChildWorkflowError`.
         CompensationFailed: What a loser did could not be undone.
@@ -79,6 +83,7 @@ async def first_success(
         unless: Which do not, of those.
 
     Raises:
+        InvalidCall: The calls cannot be made side by side. Nothing was started.
         AllFailed: All have failed.
         ActivityError: One has failed with an error that ends the race. Likewise `ChildWorkflowError`.
         CompensationFailed: What a loser did could not be undone.
@@ -100,6 +105,8 @@ class _Race(Generic[R]):
         self._undone: dict[int, Compensation] = {}
 
     async def run(self) -> R:
+        if (found := no_calls(self._calls) or list(_problems(self._calls))) and has(Feature.REFUSED_EARLY):
+            raise InvalidCall(f"{self._what}() cannot be made: {'; '.join(found)}")
         try:
             winner = await self._first()
         except ENDS as error:
@@ -148,10 +155,10 @@ class _Race(Generic[R]):
             self._timer = None
         call = self._calls[len(self._tasks)]
         defaults = in_place_of(self._calls[0], call) if self._tasks and self._delay is not None else {}
-        if call.undo is not None and call.kind == "activity":
+        if is_undone := call.undo is not None and call.kind == "activity":
             defaults["cancellation_type"] = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-        # What fails is left to the others: a step that parked would keep the race waiting for an operator.
-        with handled(self._reasons.hold):
+        # What fails is left to the others, or ends the race: one that parked would keep it waiting for an operator.
+        with on_exhausted("fail"), accounted() if is_undone else contextlib.nullcontext():
             self._tasks.append(begin(execute(call, **defaults)))
 
     async def _account(self, winner: int | None, error: BaseException | None) -> None:
@@ -180,7 +187,12 @@ class _Race(Generic[R]):
             call, task = self._calls[index], self._tasks[index]
             if call.undo is None or index in self._undone or task.cancelled() or task.exception() is not None:
                 continue
-            self._undone[index] = Compensation(written("The compensation", call.undo, (task.result(),), {}))
+            try:
+                self._undone[index] = Compensation(written("The compensation", call.undo, (task.result(),), {}))
+            except InvalidCall:
+                if task.result() is None:  # an operator has skipped it
+                    continue
+                raise
             undo.append(self._undone[index])
         await asyncio.gather(*(one.run() for one in undo))
 
@@ -196,3 +208,17 @@ class _Race(Generic[R]):
             for call, task in zip(self._calls, self._tasks, strict=True)
             if not task.cancelled() and (error := task.exception()) is not None
         ]
+
+
+def _problems(calls: Sequence[Call[Any]]) -> Iterator[str]:
+    """Yield what keeps calls from being made side by side."""
+    for call in dict.fromkeys(calls):
+        if call.undo is None and is_at_most_once(call):
+            yield (
+                f"{call.name} is at-most-once, and may take effect although another wins: say what undoes it, as in "
+                f"call({call.name}, ..., undo=...), or try one after another with fallback()"
+            )
+    given = Counter((call.kind, id) for call in calls if (id := given_id(call)) is not None)
+    for (_, id), count in given.items():
+        if count > 1:
+            yield f"{count} of its calls would have the id {id!r} at the same time: leave it out"

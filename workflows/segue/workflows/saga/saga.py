@@ -6,14 +6,15 @@
         receipt = await workflow.execute_activity(charge, order)
 
 On an error that leaves the block, a cancellation of the run among them, the compensations run, and then the error goes
-on. A termination and a timeout of the run by the server run no code, and so no compensation: bound the block with
-`Saga(deadline=...)` instead.
+on. A step of the saga that is still under way then, beside the one that failed, is cancelled, waited for, and undone if
+it succeeds all the same. A termination and a timeout of the run by the server run no code, and so no compensation:
+bound the block with `Saga(deadline=...)` instead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack, overload
@@ -22,7 +23,9 @@ from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ContinueAsNewError
 
-from segue.workflows.calls import Call, execute, written
+from segue.workflows.calls import Call, InvalidCall, execute, no_call, written
+from segue.workflows.compensating import is_compensating
+from segue.workflows.features import Feature, has
 from segue.workflows.graph.step import StepOptions
 from segue.workflows.interruption import ENDS, begin, is_evicted, is_of_the_worker, settle, shielded
 from segue.workflows.saga.compensation import Compensation
@@ -61,6 +64,7 @@ class Saga:
         self.deadline = deadline
         self.state: SagaState = "running"
         self.compensations: list[Compensation] = []
+        self._under_way: dict[asyncio.Task[Any], Call[Any]] = {}
         self._parallel = parallel
         self._owner: asyncio.Task[Any] | None = None
         self._cancelling = 0
@@ -93,8 +97,9 @@ class Saga:
         if raised is None:
             self.state = "completed"
             return
+        self.state = "compensating"
         try:
-            await shielded(self._undo(raised))
+            await shielded(self._end(raised))
         except asyncio.CancelledError as cancelled:
             if is_evicted():
                 raise
@@ -131,8 +136,13 @@ class Saga:
 
         Raises:
             InvalidCall: It could not be called so. The message says all that is wrong.
+            InvalidSaga: The block has ended, and nothing would call it any more.
         """
         compensation = Compensation(written("The compensation", fn, args, options))
+        if self._is_left and self.state != "compensating" and has(Feature.SETTLED_SAGAS):
+            raise InvalidSaga(
+                f"Saga {self.name!r} has ended, and would not run {str(compensation)!r}: register it within the block"
+            )
         self.compensations.append(compensation)
         return compensation
 
@@ -140,15 +150,26 @@ class Saga:
         """Run a step, and register what undoes it, given its result, in the moment in which it has one.
 
         Where the block is cancelled meanwhile, it waits until the step has ended one way or the other: a step that is
-        merely asked to end may still succeed after it was undone.
+        merely asked to end may still succeed after it was undone. So does a block that is left with an error.
 
         Args:
             call: The step, as `call(reserve, order, undo=release)`. Without `undo`, nothing is registered.
+
+        Raises:
+            InvalidCall: What is given is no call.
+            InvalidSaga: The block has ended, and nothing would undo the step any more. It is not started.
         """
+        if (given := no_call(call)) is not None:
+            raise InvalidCall(f"Saga {self.name!r} cannot take a step: it is given {given}")
+        # What undoes a step may be plain code that takes steps of its own.
+        if self._is_left and not (self.state == "compensating" and is_compensating()) and has(Feature.SETTLED_SAGAS):
+            how = "is being undone" if self.state == "compensating" else "has ended"
+            raise InvalidSaga(f"Saga {self.name!r} {how}, and starts no step more: {str(call)!r}")
         defaults: dict[str, Any] = {}
         if call.kind == "activity":
             defaults["cancellation_type"] = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
         task = begin(execute(call, **defaults))
+        self._under_way[task] = call
         try:
             await workflow.wait([task])
         except asyncio.CancelledError:
@@ -156,9 +177,9 @@ class Saga:
                 try:
                     await shielded(settle([task]))
                 finally:
-                    self._completed(call, task)
+                    self._completed(task)
             raise
-        self._completed(call, task)
+        self._completed(task)
         return task.result()
 
     async def run_compensations(self) -> None:
@@ -171,11 +192,35 @@ class Saga:
         if self._is_open:
             self.state = "running"
 
-    def _completed(self, call: Call[R], task: asyncio.Task[R]) -> None:
-        if call.undo is not None and task.done() and not task.cancelled() and task.exception() is None:
-            self.compensate(call.undo, task.result())
+    @property
+    def _is_left(self) -> bool:
+        """Whether the block was entered and has ended. A saga without a block is undone by hand."""
+        return self._owner is not None and not self._is_open
 
-    async def _undo(self, error: BaseException | None) -> None:
+    def _completed(self, task: asyncio.Task[Any]) -> None:
+        """Register what undoes a step that has ended, unless it is accounted for already."""
+        if (call := self._under_way.pop(task, None)) is not None:
+            self._register(call, task)
+
+    def _register(self, call: Call[Any], task: asyncio.Task[Any]) -> None:
+        if call.undo is not None and task.done() and not task.cancelled() and task.exception() is None:
+            self.compensations.append(Compensation(written("The compensation", call.undo, (task.result(),), {})))
+
+    async def _end(self, error: BaseException) -> None:
+        """Undo what the block has done, and what it is still doing, once that has ended."""
+        unfit: list[tuple[str, BaseException]] = []
+        if self._under_way and has(Feature.SETTLED_SAGAS):
+            # Nobody may hear what `step` raises by now.
+            under_way, self._under_way = self._under_way, {}
+            await settle(list(under_way))
+            for task, call in under_way.items():
+                try:
+                    self._register(call, task)
+                except InvalidCall as invalid:
+                    unfit.append((str(call), invalid))
+        await self._undo(error, unfit)
+
+    async def _undo(self, error: BaseException | None, unfit: Sequence[tuple[str, BaseException]] = ()) -> None:
         self.state = "compensating"
         begun: list[Compensation] = []
         # A compensation that is plain code may register another.
@@ -183,9 +228,9 @@ class Saga:
             left = left if self._parallel else left[:1]
             begun.extend(left)
             await asyncio.gather(*(one.run() for one in left))
-        failed = [failure for one in begun if (failure := one.failure) is not None]
+        failed = [*unfit, *(failure for one in begun if (failure := one.failure) is not None)]
         done = [str(one) for one in begun if one.state == "done"]
-        self.state = "failed" if any(one.state == "failed" for one in self.compensations) else "compensated"
+        self.state = "failed" if unfit or any(one.state == "failed" for one in self.compensations) else "compensated"
         if failed:
             raise CompensationFailed(f"Saga {self.name!r}", failed, done) from error
         if error is not None and done:
@@ -194,7 +239,7 @@ class Saga:
     def _outcome(self, error: BaseException | None) -> BaseException | None:
         """Return what the block is to end with: its error, or what stands above it; None if all is well."""
         if isinstance(error, ContinueAsNewError):
-            if not any(one.state == "registered" for one in self.compensations):
+            if not any(one.state == "registered" for one in self.compensations) and not self._may_succeed():
                 return None
             return InvalidSaga(
                 f"Saga {self.name!r} is left by continue_as_new, and the run that follows could not undo what this one "
@@ -205,6 +250,11 @@ class Saga:
             if not (others and error is not None and is_cancelled_exception(error)):
                 return DeadlineExceeded(self.name, self.deadline)
         return error
+
+    def _may_succeed(self) -> bool:
+        """Whether a step is under way that would have to be undone."""
+        undone = any(call.undo is not None for call in self._under_way.values())
+        return undone and has(Feature.SETTLED_SAGAS)
 
     async def _expire(self, owner: asyncio.Task[Any], deadline: timedelta) -> None:
         await workflow.sleep(deadline, summary=f"deadline of {self.name}")
