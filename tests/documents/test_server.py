@@ -61,7 +61,7 @@ async def test_a_folder_is_loaded_and_asked(client: Client, tmp_path: Path) -> N
     (deeds / "gull.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (deeds / "old" / "B.TXT").write_text("No light here.")
     handle = await run(client, LoadAll.run, Folder(prefix=str(deeds), store=str(tmp_path / "work"), limit=1))
-    result: Loaded = await client.get_workflow_handle_for(LoadAll.run, handle.id).result()
+    result: Loaded = await handle.result()
     assert [(found.page, found.span is not None) for found in result.found] == [(2, True), (None, False)]
     assert result.others == 1
     first, second = result.documents
