@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from segue.activities.generation import Draft, InvalidRequirement, Requirement, 
 from segue.activities.generation.functions import NotFound, function
 from segue.activities.generation.prose import figures, paragraphs, sentences, words
 from segue.activities.generation.reasons import told
+from segue.activities.generation.validators import patterns
 
 
 def look(validator: Validator, text: str, value: Any = None, *sources: ParsedDocument, task: str = "") -> Verdict:
@@ -54,6 +56,20 @@ def test_phrases() -> None:
     assert look(validators.matches(r"[A-Z]", at_most=1), "A B C") == Verdict(
         0.333, "matches '[A-Z]' 3 times, more than the 1 allowed"
     )
+
+
+def test_an_expression_that_searches_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended, in a process of its own, and refused, naming the expression; a text may hold anything."""
+    monkeypatch.setattr(patterns, "LIMIT_SECONDS", 1.0)
+    with pytest.raises(
+        InvalidRequirement,
+        match=re.escape(
+            "matches('^(a+)+$') has not ended after 1 s on 41 characters: write it without a repetition inside of a "
+            "repetition"
+        ),
+    ):
+        look(validators.matches(r"^(a+)+$"), "a" * 40 + "!")
+    assert look(validators.matches("\0|é|\udcff", at_least=3), "\0é\udcff").score == 1
 
 
 class Line(BaseModel):
