@@ -157,7 +157,7 @@ SOURCE = "Revenue in the third quarter was $84.2 million, which increased 12% ye
 )
 def test_what_a_source_bears_out(text: str, expected: bool) -> None:
     """A sentence is borne out if its figures and names are the source's, and enough of its words."""
-    assert is_borne_out(text, SOURCE) == expected
+    assert is_borne_out(text, [SOURCE]) == expected
 
 
 def results() -> tuple[ParsedDocument, tuple[Source, ...]]:

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from segue.activities.documents import ParsedDocument, parse
 from segue.activities.generation import Draft, InvalidRequirement, Requirement, Validator, Verdict, validators
 from segue.activities.generation.functions import NotFound, function
-from segue.activities.generation.prose import figures, paragraphs, sentences, words
 from segue.activities.generation.reasons import told
 from segue.activities.generation.validators import patterns
+from segue.activities.generation.validators.evidence import quotes_of
+from segue.activities.support.prose import paragraphs, sentences, words
 
 
 def look(validator: Validator, text: str, value: Any = None, *sources: ParsedDocument, task: str = "") -> Verdict:
@@ -151,6 +152,18 @@ def test_quotes_stand_in_a_source() -> None:
     assert look(quotes, 'The "fee" is due.', None, order) == Verdict(
         0, "holds 0 quotes of the sources, and 1 asked for"
     )
+    for invented in (
+        'He wrote "delivered within ten days" and "the goods are\nalways late".',
+        "He wrote 'delivered within ten days' and 'the goods are always late'.",
+        "He wrote \u2018delivered within ten days\u2019 and \u2018the goods are always late\u2019.",
+        "He wrote »delivered within ten days« and »the goods are always late«.",
+        "He wrote 「delivered within ten days」 and 「the goods are always late」.",
+        'A 5" pipe. He wrote "delivered within ten days" and "the goods are always late".',
+        "He wrote “delivered within ten days” and “the goods are “always” late”.",
+    ):
+        assert look(quotes, invented, None, order).score == 0.5, invented
+    assert look(quotes, "The buyers' order isn't late: 'delivered within ten days'.", None, order).score == 1
+    assert quotes_of("He wrote “the goods are “always” late”.") == ["the goods are “always” late"]
     value = {"claims": [{"quote": "ten days"}, {"quotes": ["on receipt", "on demand"]}]}
     assert look(quotes, "{}", value, order).score == 0.667
 
@@ -162,6 +175,26 @@ def test_figures_stand_in_a_source() -> None:
     assert look(validators.figures_in_sources(), "$1,300 in 30 days", None, order) == Verdict(
         0.5, "in no source stands $1,300"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "source_text", "score"),
+    [
+        ("It fell by -12%.", "It rose by 12%.", 0),
+        ("It is 12 basis points.", "It is 12%.", 0),
+        ("It costs €1,200.50.", "It costs $1,200.50.", 0),
+        ("It costs forty million dollars.", "It costs $4 million.", 0),
+        ("It costs forty million dollars.", "It costs $40m.", 1),
+        ("It is ½, in the 3rd year, for 7bn.", "It is 0.5, in the third year, for 7 billion.", 1),
+        ("It is 1,200.51.", "It is 1,200.50.", 0),
+        ("Revenue was $4.5 million.", "Revenue, in millions of dollars: 4.5", 1),
+        ("Rent is EUR 1,850.", "All amounts in EUR. Rent 1,850.", 1),
+        ("It grew 5x.", "It grew 3x.", 0),
+    ],
+)
+def test_figures_are_told_with_their_sign_and_unit(said: str, source_text: str, score: float) -> None:
+    """A sign, a unit, a currency and a scale make another figure; digits and words make none."""
+    assert look(validators.figures_in_sources(), said, None, source(source_text)).score == score
 
 
 def local(draft: Draft) -> bool:
@@ -276,7 +309,6 @@ def test_prose() -> None:
     text = "One.\n\nTwo\nlines.\n \n\nThree."
     assert [text[start:end] for start, end in paragraphs(text)] == ["One.", "Two\nlines.", "Three."]
     assert words("It's well-known: 1,200.50 €") == ["It's", "well-known", "1", "200.50"]
-    assert figures("$1,200.50, 007 and 12.0") == [("$1,200.50", "1200.5"), ("007", "7"), ("12.0", "12")]
 
 
 def test_reasons_repeat_no_text() -> None:
