@@ -122,7 +122,7 @@ _UNIT = (
     r"|(?P<attached>[^\W\d_]{1,5})\b"
 )
 _FIGURE: Final = re.compile(
-    rf"(?P<paren>\(\s*)?(?P<sign>(?<![\w)%])[-\u2212+]\s?|(?<=\s)\u2013)?(?:(?P<currency>{_CURRENCY})\s?(?P<inner>[-\u2212])?)?"
+    rf"(?P<paren>\(\s*)?(?P<sign>(?<![\w)%])[-\u2212+](?:\s(?=[$€£¥₹]))?|(?<=\s)\u2013)?(?:(?P<currency>{_CURRENCY})\s?(?P<inner>[-\u2212])?)?"
     rf"(?(currency)|(?<![\w.,]))"
     rf"(?:(?P<digits>{_DIGITS})(?P<fraction>[¼½¾])?|(?P<alone>[¼½¾]))"
     rf"(?:(?:\s|-)?(?P<scale>{_SCALED}|thousands|millions|billions|millionen|milliarden|mio\b\.?|mrd\b\.?|bn|mn|mm|tn)\b"

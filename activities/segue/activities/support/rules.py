@@ -88,14 +88,14 @@ def problem(sentence: str, quotes: Sequence[Evidence | str], *, judged: bool = F
     if len(wanted) > _LONGEST:
         return "it is too long"
     sides = [side for one in cited for side in _sides(one)]
+    whys = [_strictly(sentence, side) for side in sides]
     if judged:
         by_source = {
             source: [side for side in sides if side.source == source]
             for source in dict.fromkeys(side.source for side in sides)
         }
-        whys = [_loosely(sentence, group) for group in by_source.values()]
-    else:
-        whys = [_strictly(sentence, side) for side in sides]
+        # What is nearly its quote needs no judge, and so passes with one.
+        whys = [*([""] if "" in whys else []), *(_loosely(sentence, group) for group in by_source.values())]
     if "" in whys:
         return ""
     if any(all(_borne(part, sides, judged=judged) for part in parts) for parts in _divided(sentence)):
