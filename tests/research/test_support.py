@@ -193,6 +193,7 @@ def test_markdown() -> None:
         "# What &lt;i&gt;is&lt;/i&gt; it?\n\n"
         "*1 document searched. Made by bm25, m; 1,234 tokens, $0.5000.*\n\n"
         "## Answer\n\n"
+        "*Written by m; no model judged it, only rules, which are stricter then.*\n\n"
         "- It is &lt;b&gt;x&lt;/b&gt; \\| \\[y\\](z). [[1]](#quote-1)\n"
         "- ⚠ **unsupported:** ~~Made up.~~\n\n"
         "## And why?\n\n"
