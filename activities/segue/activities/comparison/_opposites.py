@@ -41,7 +41,7 @@ _AXES: Final[tuple[tuple[_Rule, tuple[str, ...]], ...]] = (
     ("opposite", (r"credit(?:s|ed)?", r"debit(?:s|ed)?")),
     ("opposite", (r"jointly", r"severally")),
 )
-_PATTERNS: Final = tuple(
+_PATTERNS: Final[tuple[tuple[_Rule, tuple[re.Pattern[str], ...]], ...]] = tuple(
     (rule, tuple(re.compile(rf"\b(?:{pole})\b", re.IGNORECASE) for pole in poles)) for rule, poles in _AXES
 )
 
