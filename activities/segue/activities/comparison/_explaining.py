@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 from segue.activities import llm
 from segue.activities.comparison._explanations import Explanation
 from segue.activities.comparison._findings import Finding
-from segue.activities.comparison.values import figures_of
 from segue.activities.documents.parsed import ParsedDocument
+from segue.activities.support import figures, states
 
 __all__ = ["asked", "explained"]
 
@@ -141,21 +141,20 @@ def _fenced(tag: str, text: str) -> str:
 
 def _is_supported(sentence: str, source: str) -> bool:
     """Return whether a sentence says what the source does, as far as figures, names, quotes and words can tell."""
-    known = {value.canonical for value in figures_of(source)}
+    said_figures, known = figures(sentence), figures(source)
     quotes = re.findall(r"[\"\u201c]([^\"\u201c\u201d]+)[\"\u201d]", sentence)
     plain = " ".join(source.split()).casefold()
     there = {_stem(word) for word in _WORD.findall(source)}
     words = _WORD.findall(sentence)
     names = [word for place, word in enumerate(words) if word[0].isupper() and not _says_little(word, first=not place)]
-    figures = len(figures_of(sentence))
     said = {_stem(word) for word in words if not _says_little(word, first=True)}
     return (
-        all(value.canonical in known for value in figures_of(sentence))
+        all(states(known, figure) for figure in said_figures)
         and all(" ".join(quote.split()).casefold().strip(" .,;") in plain for quote in quotes)
         and all(_stem(name) in there for name in names)
         and (not _DENIAL.search(sentence) or _DENIAL.search(source) is not None)
         and all(not way.search(sentence) or way.search(source) is not None for way in _DIRECTIONS)
-        and len(said & there) + figures >= _THEIRS * (len(said) + figures)
+        and len(said & there) + len(said_figures) >= _THEIRS * (len(said) + len(said_figures))
     )
 
 
