@@ -121,7 +121,10 @@ class Course:
         assert self._plan.models is not None
         model = self._plan.models.writer
         request = steps.Plan(
-            brief=self._brief, model=model, store=self._plan.store, maximum_tokens=self._plan.budget.tokens
+            brief=self._brief,
+            model=model,
+            store=self._plan.store,
+            maximum_tokens=self._plan.budget.answer_tokens(self.loop.usage, 1, model),
         )
         try:
             planned: steps.Planned = await self._call(steps.plan, request, f"plan, by {model.engine}", fails=True)
@@ -138,7 +141,7 @@ class Course:
         plan = self._plan
         assert plan.models is not None
         model = plan.models.writers[draft.level]
-        left = plan.budget.tokens_left(self.loop.usage, draft.count)
+        left = plan.budget.answer_tokens(self.loop.usage, draft.count, model)
         bounds = [bound for bound in (plan.maximum_tokens, left) if bound is not None]
         what = f"round {draft.round}" + (f", draft {number}" if draft.count > 1 else "")
         doing = "write" if draft.base is None else "mend " + _shortfalls(draft.base)
