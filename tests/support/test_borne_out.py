@@ -112,6 +112,7 @@ HARD = [
     # the other way round
     ("Revenue of the division decreased by 12%.", "Revenue of the division increased by 12%."),
     ("Churn rose sharply.", "Churn fell sharply."),
+    ("Revenue was up 12% in the quarter.", "Revenue was down 12% in the quarter."),
     ("Payment is due after delivery of the goods.", "Payment is due before delivery of the goods."),
     # languages that the rules do not read
     ("Die Kaution beträgt drei Monatsmieten und ist fällig.", "Die Kaution beträgt zwei Monatsmieten und ist fällig."),
@@ -145,6 +146,9 @@ UNJUDGED = [
     ("The Supplier delivers or installs the goods.", "The Supplier delivers and installs the goods."),
     ("The fee is $900 for bolts and $100 for nuts.", "The fee is $100 for bolts and $900 for nuts."),
     ("The fee for bolts is $900.", "The fee is $100 for bolts and $900 for nuts."),
+    ("Acme sued Beta.", "Acme was sued by Beta."),
+    ("Acme bought the unit from Beta.", "Acme bought the unit to Beta."),
+    ("The rent is over EUR 4,200.", "The rent is under EUR 4,200."),
     ("We guide to 12-10%.", "We guide to 10-12%."),
     ("It is governed by the laws of England and all agreed.", "It is governed by the laws of England."),
     ("Either party may end the lease by giving notice.", "Either party may terminate the lease upon notice."),

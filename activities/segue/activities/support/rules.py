@@ -258,7 +258,9 @@ def _is_adverbial(one: Token, source: Sequence[Token]) -> bool:
 def _same(one: Token, other: Token) -> bool:
     if one.figure is not None:
         return other.figure is not None and states([other.figure], one.figure)
-    return one.value == other.value and (one.kind == other.kind)
+    # Who is sued by whom, and what goes to whom and from whom, stands in these alone.
+    ways = [each.after if each.after in ("by", "to", "from") else "" for each in (one, other)]
+    return one.value == other.value and one.kind == other.kind and (one.kind != "word" or ways[0] == ways[1])
 
 
 def _kind_of(one: Token) -> str:

@@ -130,10 +130,10 @@ _PHRASES: Final[tuple[tuple[Kind, str, str], ...]] = (
     ("modal", "<would>", r"would|could|might|should|possibly|perhaps|probably|likely"),
     ("modal", "<will>", r"will"),
 )
-_UP: Final = r"rose|ris(?:es?|en|ing)|increas(?:e[sd]?|ing)|gr(?:ew|ows?|own|owing|owth)|climb(?:s|ed|ing)?|higher"
+_UP: Final = r"rose|ris(?:es?|en|ing)|increas(?:e[sd]?|ing)|gr(?:ew|ows?|own|owing|owth)|climb(?:s|ed|ing)?|higher|up(?=\s+(?:by\s+)?[$€£¥]?\d)"
 _DOWN: Final = (
     r"fell|fall(?:s|en|ing)?|decreas(?:e[sd]?|ing)|declin(?:e[sd]?|ing)|drop(?:s|ped|ping)?|shr(?:ank|inks?|unk|inking)"
-    r"|reduc(?:e[sd]?|ing|tion|tions)|lower"
+    r"|reduc(?:e[sd]?|ing|tion|tions)|lower|down(?=\s+(?:by\s+)?[$€£¥]?\d)"
 )
 _TOKEN: Final = re.compile(
     rf"(?P<short>[^\W\d_]+)n['\u2019]t\b|(?P<cannot>cannot)\b|(?P<up>\b(?:{_UP})\b)|(?P<down>\b(?:{_DOWN})\b)|"
@@ -188,7 +188,9 @@ def tokens(text: str) -> list[Token]:
             found.append(Token("figure", figure.text, start, end, figure, after))
             after = ""
             continue
-        for match in _TOKEN.finditer(text, start, end):
+        for match in _TOKEN.finditer(text, start):  # what looks ahead sees the figure
+            if match.start() >= end:
+                break
             made = _token(match)
             for one in made:
                 found.append(one._replace(after=after))
