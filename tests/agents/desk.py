@@ -73,6 +73,12 @@ async def book(order: Order) -> str:
     return f"booked {order.number}"
 
 
+@desk.activity
+async def long_terms(characters: int) -> str:
+    """Read the terms of delivery, which are long."""
+    return ("canary" * (characters // 6 + 1))[:characters]
+
+
 async def undeclared(number: int) -> str:
     return str(number)
 
@@ -93,12 +99,25 @@ class Deliver:
         return f"{parcel} arrives in {days} days"
 
 
+@workflow.defn
+class AwaitParcel:
+    """Wait until a parcel is there."""
+
+    @workflow.run
+    async def run(self, what: str) -> str:
+        """Wait until a parcel is there."""
+        await workflow.wait_condition(lambda: False)
+        return what
+
+
 TOOLS: dict[str, Any] = {
     "find_order": find_order,
     "refund": refund,
     "read_terms": read_terms,
     "wait_for": wait_for,
     "book": book,
+    "long_terms": long_terms,
+    "await_parcel": tool(AwaitParcel.run, name="await_parcel"),
     "deliver": tool(Deliver.run, name="deliver"),
     "approved": tool(find_order, name="approved", approve=True),
     "unguarded": tool(refund, name="unguarded", approve=False),
@@ -176,5 +195,5 @@ def made(name: str) -> AgentTool:
     return found
 
 
-WORKFLOWS: list[type] = [Desk, Deliver, Invalid, Agent]
-ACTIVITIES: list[Callable[..., Any]] = [*agents.ACTIVITIES, find_order, refund, read_terms, wait_for, book]
+WORKFLOWS: list[type] = [Desk, Deliver, AwaitParcel, Invalid, Agent]
+ACTIVITIES: list[Callable[..., Any]] = [*agents.ACTIVITIES, find_order, refund, read_terms, long_terms, wait_for, book]

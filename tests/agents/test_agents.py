@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -31,8 +32,8 @@ from tests.llm.scripted import Scripted, calls, refuses, scripted, stalls, trunc
 from tests.recorded import beginnings, recorded
 
 from segue.activities import objects
-from segue.activities.agents import Transcript
-from segue.activities.llm import Model
+from segue.activities.agents import Transcript, steps
+from segue.activities.llm import Model, ToolCall
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin, decide
 from segue.workers.replay import replay
@@ -239,17 +240,150 @@ async def test_it_stops_at_its_budget(
 async def test_a_model_that_fails_ends_it(
     client: Client, queue: str, model: Scripted, asked: Asked, turn: Any, reason: str, problem: str
 ) -> None:
-    """A refusal, a cut answer and silence end the agent; what was said before can be gone on from."""
+    """A refusal, a second cut answer and silence end the agent; what was said before can be gone on from."""
     model.script(calls(("find_order", {"number": 17})), turn)
     budget = Budget(attempts=5, wall_time=timedelta(seconds=5 if reason == "wall_time" else 60))
     result = await ended(client, queue, asked, tools=["find_order"], budget=budget)
     assert (result.finish_reason, result.problem[: len(problem)]) == (reason, problem)
-    assert (await conversation(result))[-1] == ("tool", '{"number":17,"late_days":3}')
+    before = await conversation(result)
+    assert before[2] == ("tool", '{"number":17,"late_days":3}')
+    assert [role for role, _ in before[3:]] == (["user"] if problem == "Truncated: " else [])
 
     model.script("It is 3 days late.")
     again = await ended(client, queue, asked, transcript=result.transcript, task="Go on.")
     assert await said(again) == "It is 3 days late."
-    assert [role for role, _ in await conversation(again)] == ["user", "assistant", "tool", "user", "assistant"]
+    assert (await conversation(again))[len(before) :] == [("user", "Go on."), ("assistant", "It is 3 days late.")]
+
+
+async def test_an_answer_that_is_cut_is_asked_for_again(
+    client: Client, queue: str, model: Scripted, asked: Asked
+) -> None:
+    """One cut answer ends nothing: it is paid for, and the model is told to be shorter."""
+    model.script(truncated("It is, all thing"), "It is late.")
+    result = await ended(client, queue, asked)
+    assert (await said(result), result.turns, result.usage.calls) == ("It is late.", 2, 2)
+    assert model.asked[1].user == (
+        "Your answer was cut off at its greatest length, and nothing of it was kept. Give it again, shorter."
+    )
+
+
+LARGE = "x" * 3_000_000
+
+
+TOO_LARGE: dict[str, tuple[list[tuple[str, Any]], list[str]]] = {
+    "arguments": (
+        [("find_order", {"note": LARGE})],
+        ["Not called: what you sent is too large, 3,000,066 bytes of 500,000 that this turn has left."],
+    ),
+    "a name": (
+        [("find_order", {"number": 17}), (LARGE, {})],
+        [
+            '{"number":17,"late_days":3}',
+            "Not called: what you sent is too large, 3,000,042 bytes of 499,934 that this turn has left.",
+        ],
+    ),
+    "an answer": (
+        [("answer", {"days": LARGE})],
+        ["Not called: what you sent is too large, 3,000,062 bytes of 500,000 that this turn has left."],
+    ),
+    "what tools return": (
+        [("long_terms", {"characters": 1_500_000})] * 20,
+        ["canary" * 5316 + "cana\n[cut: 1,468,100 more characters]"] * 20,
+    ),
+    "calls": (
+        [("find_order", {"number": 17})] * 5_000,
+        ['{"number":17,"late_days":3}'] * 20 + ["Not called: at most 20 calls a turn."] * 80,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TOO_LARGE)
+async def test_what_is_too_large_is_told(client: Client, queue: str, model: Scripted, asked: Asked, what: str) -> None:
+    """What a history would not hold is not called, or cut, and fails nothing: the model is told, and goes on."""
+    sent, told = TOO_LARGE[what]
+    model.script(calls(*sent), calls(("answer", {"late": True, "days": 3})))
+    result = await ended(client, queue, asked, tools=["find_order", "long_terms"], output=True)
+    assert (result.finish_reason, result.turns, result.usage.calls) == ("answered", 2, 2)
+    answers = [content for role, content in await conversation(result) if role == "tool"][:-1]
+    assert answers == told
+
+
+def test_each_call_has_an_id_of_its_own() -> None:
+    """An answer refers to one call: what a model calls alike, or not at all, is told apart."""
+    given = [ToolCall(id=id, name="t") for id in ("a", "a", "", "call-2", "z" * 100)]
+    taken, unfit = steps.taken(given)
+    assert ([call.id for call in taken], unfit) == (["a", "call-2-again", "call-3", "call-2", "call-5"], {})
+
+
+@pytest.mark.parametrize("tool", ["wait_for", "await_parcel", "approved"])
+async def test_tools_end_with_the_time_of_the_budget(
+    client: Client, queue: str, model: Scripted, asked: Asked, tool: str
+) -> None:
+    """An activity, a child workflow and an approval that nobody gives are given up when the time is used up."""
+    sent = {"number": 17} if tool == "approved" else {"what": "nothing"}
+    model.script(calls((tool, sent), ("find_order", {"number": 17})))
+    handle = await begun(
+        client,
+        queue,
+        asked.model_copy(update={"tools": [tool, "find_order"], "budget": Budget(wall_time=timedelta(seconds=2))}),
+    )
+    result = await handle.result()
+    assert (result.finish_reason, result.turns, model.paid) == ("wall_time", 1, 1)
+    assert [content for role, content in await conversation(result) if role == "tool"] == [
+        "Given up: the time of the budget is used up. Whether it took effect, if it was called, is not known.",
+        '{"number":17,"late_days":3}',
+    ]
+    histories = [await handle.fetch_history()]
+    assert await replay(histories, WORKFLOWS, SeguePlugin(settings=Settings())) == 1
+
+
+async def test_children_spend_of_their_supervisors_budget(
+    client: Client, queue: str, model: Scripted, tmp_path: Path
+) -> None:
+    """What children take counts, each gets what is left at most, and several at once share it."""
+    part = AgentTask(
+        task="",
+        store=str(tmp_path / "store"),
+        model=model.model("worker"),
+        tools=(made("find_order"),),
+        name="worker",
+        budget=Budget(attempts=50, cost_usd=10),
+    )
+    boss = AgentTask(
+        task="Ask.",
+        store=str(tmp_path / "store"),
+        model=model.model("boss"),
+        tools=(agent_tool("clerk", "Looks orders up.", part), agent_tool("lawyer", "Knows the law.", part)),
+        name="boss",
+        budget=Budget(attempts=9, cost_usd=0.01, tokens=9_000),
+    )
+
+    def turn(asked: Question) -> Any:
+        if asked.model == "boss":
+            both = [("clerk", {"task": "Order 17?"}), ("lawyer", {"task": "Law?"})]
+            return calls(*both[: 2 if asked.number == 1 else 1])
+        return dataclasses.replace(calls(("find_order", {"number": 17})), usage=(2_000, 10))
+
+    model.script(turn)
+    id = str(uuid.uuid4())
+    handle = await client.start_workflow(Agent.run, boss, id=id, task_queue=queue)
+    result = await handle.result()
+    # 2,010 tokens a turn: at half of 9,000 each child has three turns.
+    assert [content for role, content in await conversation(result) if role == "tool"] == [
+        "It ended without an answer (tokens).",
+        "It ended without an answer (tokens).",
+    ]
+    assert (result.finish_reason, result.turns, result.usage.calls) == ("tokens", 1, 7)
+    given = [
+        AgentTask.model_validate((await client.data_converter.decode(started.input.payloads))[0]).budget
+        async for event in handle.fetch_history_events()
+        if event.HasField("start_child_workflow_execution_initiated_event_attributes")
+        for started in [event.start_child_workflow_execution_initiated_event_attributes]
+    ]
+    own = result.usage.tokens - 6 * 2_010
+    assert [(one.attempts, one.tokens) for one in given] == [(50, (9_000 - own) // 2)] * 2
+    assert all(one.cost_usd is not None and 0.0049 < one.cost_usd < 0.005 for one in given)
+    assert await replay([await handle.fetch_history()], WORKFLOWS, SeguePlugin(settings=Settings())) == 1
 
 
 async def test_it_is_stopped_and_gone_on_with(client: Client, queue: str, model: Scripted, asked: Asked) -> None:

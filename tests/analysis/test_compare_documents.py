@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -78,6 +79,21 @@ async def test_two_versions_are_compared_by_rules(client: Client, queue: str, ve
     ]
 
 
+async def test_versions_of_one_name_are_told_apart(client: Client, queue: str, tmp_path: Path) -> None:
+    """Where both files are called the same, reports name them by their paths from where these part."""
+    for folder, text in (("signed", BEFORE), ("proposed", AFTER)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "contract.md").write_text(text)
+    paths = [str(tmp_path / folder / "contract.md") for folder in ("signed", "proposed")]
+    report = await (
+        await begun(client, queue, Compare(before=paths[0], after=paths[1], store=str(tmp_path / "store")))
+    ).result()
+
+    assert (await objects.read(report.markdown)).decode().startswith("# signed/contract.md → proposed/contract.md\n")
+    page = (await objects.read(report.html)).decode()
+    assert "<title>signed/contract.md and proposed/contract.md: comparison</title>" in page
+
+
 async def test_the_history_holds_no_text(client: Client, queue: str, versions: Compare, model: Scripted) -> None:
     """Neither the documents' words, nor what a model said of them, stand in the history."""
     model.script({"explanation": "The mill may now be late.", "importance": 4})
@@ -133,7 +149,33 @@ async def test_a_model_explains_and_ranks(client: Client, queue: str, versions: 
     ]
     assert Comparison.model_validate(data["comparison"]) == comparison.compare(before(), after())
     assert "explained and put in order by <b>scripted-1</b>" in (await objects.read(report.html)).decode()
-    assert any("<before>\n2.1 The price is £480 per tonne." in asked.user for asked in model.asked)
+    assert any(re.search(r"<before \w{8}>\n2.1 The price is £480 per tonne.", asked.user) for asked in model.asked)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("The price per tonne rises from £480 to £520.", True),
+        ("The price is now £520.", True),
+        ("Acme Corporation of Panama now owns everything of the Supplier.", False),
+        ("Acme raises the price.", False),
+        ("The price falls to £520.", False),
+        ("The price is not £520.", False),
+        ("The Supplier now owns everything that the bakery has.", False),
+    ],
+)
+async def test_a_model_says_what_the_versions_do(
+    client: Client, queue: str, versions: Compare, model: Scripted, said: str, kept: bool
+) -> None:
+    """A sentence with a name, a denial, a direction or a matter that neither version has is removed."""
+    model.script({"explanation": said, "importance": 3})
+    request = versions.model_copy(update={"model": model.model(), "explained": 1})
+    report = await (await begun(client, queue, request)).result()
+    data = json.loads(await objects.read(report.data))
+
+    assert [(one["text"], one["removed"]) for one in data["explanations"]["explanations"]] == [
+        (said, 0) if kept else ("", 1)
+    ]
 
 
 async def test_a_model_that_does_not_answer_costs_no_report(

@@ -201,6 +201,48 @@ def test_layout_is_no_difference() -> None:
             ["the qualifier changes from exclusive to non-exclusive"],
         ),
         ("Costs are borne by the Seller.", "The costs are borne by the seller.", []),
+        (
+            "The fee is $100 for a bolt and $900 for a nut.",
+            "The fee is $900 for a bolt and $100 for a nut.",
+            ["the amount changes from $100 to $900 (+800 %)", "the amount changes from $900 to $100 (-89 %)"],
+        ),
+        (
+            "The Seller is not liable for loss of profit but is liable for fraud.",
+            "The Seller is liable for loss of profit but is not liable for fraud.",
+            ["the negation “not” stands elsewhere: what it denies may now be something else"],
+        ),
+        (
+            "Only the Seller may inspect the goods in the warehouse.",
+            "The Seller may inspect the goods only in the warehouse.",
+            ["the qualifier Only stands elsewhere in the clause"],
+        ),
+        (
+            "It is due within thirty (30) days.",
+            "It is due within sixty (30) days.",
+            ["sixty (30) days says 60 in words and 30 in figures"],
+        ),
+        ("The Seller delivers and installs it.", "The Seller delivers or installs it.", ["and becomes or"]),
+        ("It is due before delivery.", "It is due after delivery.", ["before becomes after"]),
+        ("Prices increase with the index.", "Prices decrease with the index.", ["increase becomes decrease"]),
+        (
+            "The laws of the State of New York apply to it.",
+            "The laws of the State of Delaware apply to it.",
+            ["the law or court changes from New York to Delaware"],
+        ),
+        ("English law applies to it.", "Irish law applies to it.", ["the law or court changes from English to Irish"]),
+        (
+            "Das Entgelt ist 1.000,50 Euro im Monat.",
+            "Das Entgelt ist 1.900,50 Euro im Monat.",
+            ["the amount changes from 1.000,50 Euro to 1.900,50 Euro (+90 %)"],
+        ),
+        ("The fee is EUR 1.000.", "The fee is EUR 1,000.", ["the amount changes from EUR 1.000 to EUR 1,000"]),
+        ("The fee is EUR 1.000,00.", "The fee is EUR 1,000.00.", []),
+        (
+            "THE SELLER SHALL PAY COSTS.",
+            "THE SELLER MAY PAY COSTS.",
+            ["an obligation (SHALL) becomes a permission (MAY)"],
+        ),
+        ("The Seller shall pay costs.", "THE SELLER SHALL PAY COSTS.", []),
     ],
 )
 def test_why_a_change_matters(one: str, other: str, expected: list[str]) -> None:
@@ -217,6 +259,36 @@ def test_what_moves_within_a_clause_is_no_change_that_matters() -> None:
         )
         == []
     )
+
+
+def test_a_sentence_that_moves_within_its_clause_takes_what_it_holds_along() -> None:
+    """Neither its negation nor its amount has come to say something else."""
+    first, second = "The Seller is not liable for storms at sea.", "The Buyer owes $500 for each day of delay."
+
+    assert reasons(f"{first} {second} It is so.", f"{second} {first} It is so.") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (
+            "The Aspen works deliver the goods to the warehouse of Birch at their own cost.",
+            "The Birch works deliver the goods to the warehouse of Aspen at their own cost.",
+            ["the party changes from Aspen to Birch", "the party changes from Birch to Aspen"],
+        ),
+        (
+            "Aspen owes Birch a fee.",
+            "Birch owes Aspen a fee.",
+            ["the parties change places: Aspen, Birch becomes Birch, Aspen"],
+        ),
+        ("Aspen keeps it secret.", "ASPEN KEEPS IT SECRET.", []),
+        ("Aspen keeps it secret.", "aspen keeps it secret.", []),
+        ("ASPEN KEEPS IT SECRET.", "BIRCH KEEPS IT SECRET.", ["the party changes from ASPEN to BIRCH"]),
+    ],
+)
+def test_parties_that_change_places_are_told(one: str, other: str, expected: list[str]) -> None:
+    """Parties are compared in their order, whatever the case of their letters."""
+    assert reasons(PREAMBLE + one, PREAMBLE + other) == expected
 
 
 PREAMBLE = 'This agreement is made between Aspen Tools Inc. ("Aspen") and Birch Parts LLC ("Birch").\n\n'

@@ -127,9 +127,34 @@ def test_what_a_model_says_is_told_as_such() -> None:
     page = page_of(before(), after(), said)
 
     assert "Found by rules; explained and put in order by <b>small-model</b>." in page
-    assert "<p class='said'>More flours count as &lt;flour&gt;.</p>" in page
-    assert "1 sentence removed: a figure or quote in it stands in neither version." in page
+    assert "<p class='said'>More flours count as &lt;flour&gt;. <small>In the words of small-model.</small></p>" in page
+    assert "<p class='said'> <small>1 sentence removed: neither version bears it out.</small></p>" in page
     assert re.findall(r'class="to" href="#(F\d+)"', page)[:3] == ["F3", "F6", "F10"]
+
+    notes = to_markdown(compare(before(), after()), before(), after(), said)
+    assert "*More flours count as \\<flour\\>.* (in the words of small-model)\n" in notes
+    assert "1 sentence of small-model removed: neither version bears it out.\n" in notes
+
+
+def test_what_is_in_another_language_is_not_judged() -> None:
+    """Reports say that the rules are English, and list what they cannot read by itself, not as of no matter."""
+    one, other = (
+        parse(text.encode(), "vertrag.txt")
+        for text in (
+            "Der Mieter darf das Objekt nicht an andere untervermieten.\n\nDie Miete beträgt 900 Euro im Monat.",
+            "Der Mieter darf das Objekt an andere untervermieten.\n\nDie Miete beträgt 950 Euro im Monat.",
+        )
+    )
+    found = compare(one, other)
+    page, notes = page_of(one, other), to_markdown(found, one, other)
+
+    assert ([f.id for f in found.material], [f.id for f in found.unjudged], found.immaterial) == (["F2"], ["F1"], ())
+    told = "The rules are English: 1 difference is in another language and is not judged."
+    assert told in page
+    assert '<article class="entry"><a class="to" href="#F1">' in page
+    assert "The rules are English: 1 difference is in another language, and not judged.\n" in notes
+    assert "## Not judged\n\n### F1" in notes
+    assert "What else differs" not in notes
 
 
 def test_versions_that_say_the_same_have_a_page_too() -> None:

@@ -110,6 +110,26 @@ async def test_a_model_writes_what_its_sources_bear_out(
     assert (model.paid, report.usage.calls) == (4, 2)
     assert "2 unsupported sentences were removed." in (await objects.read(report.html)).decode()
 
+    page, notes = (await objects.read(report.html)).decode(), (await objects.read(report.markdown)).decode()
+    assert (
+        "Written by scripted-1; each sentence cites, and was held by rules against what it cites. 3 of 4 parts" in page
+    )
+    assert "## Results\n\n*in the words of scripted-1; 1 unsupported sentence removed*\n" in notes
+    assert "## Business\n\n*the document's own sentences*\n" in notes
+
+
+async def test_a_model_that_wrote_nothing_that_is_kept_is_named(
+    client: Client, queue: str, request_: Summarise, model: Scripted
+) -> None:
+    """It was asked, and paid: the reports do not say that no model took part."""
+    model.script({"sentences": [{"text": "Revenue will be $400 million at Acme.", "sources": [1]}]})
+    report = await (await begun(client, queue, request_.model_copy(update={"model": model.model()}))).result()
+    told = f"Sentences of the document, word for word: {model.model().name} was asked, and wrote no part that was kept."
+
+    assert report.engines == ("extractive",)
+    for one in (report.html, report.markdown):
+        assert told in (await objects.read(one)).decode()
+
 
 async def test_the_history_holds_no_text(client: Client, queue: str, request_: Summarise, model: Scripted) -> None:
     """Neither the document's words, nor the model's, stand in the history."""

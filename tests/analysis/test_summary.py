@@ -157,7 +157,7 @@ SOURCE = "Revenue in the third quarter was $84.2 million, which increased 12% ye
 )
 def test_what_a_source_bears_out(text: str, expected: bool) -> None:
     """A sentence is borne out if its figures and names are the source's, and enough of its words."""
-    assert is_borne_out(text, SOURCE) == expected
+    assert is_borne_out(text, [SOURCE]) == expected
 
 
 def results() -> tuple[ParsedDocument, tuple[Source, ...]]:
@@ -263,7 +263,8 @@ def test_the_markdown_summary() -> None:
     assert to_markdown(summarise(source, words=30), source) == (
         "# bees\\_1.md\n"
         "\n"
-        f"8 words of 1 sentences, document `{source.digest}`. Sentences of the document; no model took part.\n"
+        f"8 words of 1 sentence, document `{source.digest}`. Sentences of the document, word for word. "
+        "No model took part.\n"
         "\n"
         "## Bees\n"
         "\n"
@@ -279,3 +280,27 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ImportError, match=r'^Summarising documents needs numpy: pip install "segue\[documents\]"$'):
         summarise(call())
+
+
+def test_a_document_in_a_script_without_spaces_is_summarised() -> None:
+    """Its words are counted by their characters, and it has no empty heading."""
+    sentences = "承租人应在三十日内支付租金。出租人应修理屋顶。任何一方可以提前九十日书面通知终止合同。"
+    source = parse(f"租赁合同\n\n{sentences}\n".encode(), "lease.txt")
+    found = summarise(source, words=40)
+
+    assert "".join(one.text for part in found.parts for one in part.statements) == sentences
+    assert found.words == 21
+    assert [part.title for part in found.parts] == [""]
+    assert "##  \n" not in to_markdown(found, source)
+    assert "## \n" not in to_markdown(found, source)
+
+
+def test_a_summary_that_tells_nothing_says_so() -> None:
+    """A document of headings alone leaves nothing to choose, and both reports say that."""
+    source = parse(b"# Title\n", "title.md")
+    found = summarise(source, words=40)
+    told = "No sentence of the document could be chosen: this summary tells nothing of it."
+
+    assert found.parts == ()
+    assert told in to_markdown(found, source)
+    assert told in to_html(found, source)

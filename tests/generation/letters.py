@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
 
 office = System("generation-test-office")
 
+LET_GO = threading.Event()
 DELIVERY_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -44,6 +46,12 @@ def breaks(draft: Draft) -> float:
     return 1 / len(draft.text[:0])
 
 
+def thinks(draft: Draft) -> bool:
+    """Whether the letter is good, after more thought than anybody has time for."""
+    LET_GO.wait(60)
+    return True
+
+
 def says_nothing(draft: Draft) -> None:
     return None
 
@@ -60,7 +68,12 @@ QUOTES = Requirement(name="quotes", description="Quotes the order", validator=va
 TWO_LINES = Requirement(name="two lines", description="Has two lines", mandatory=True, validator=two_lines)
 NAMED = {one.name: one for one in (SHORT, DATED, GREETS, POLITE, QUOTES, TWO_LINES)} | {
     name: Requirement(name=name, description="Can be scored", validator=validator)
-    for name, validator in (("breaks", breaks), ("nothing", says_nothing), ("too much", says_too_much))
+    for name, validator in (
+        ("breaks", breaks),
+        ("nothing", says_nothing),
+        ("too much", says_too_much),
+        ("thinks", thinks),
+    )
 }
 
 
@@ -77,6 +90,7 @@ class Asked(BaseModel):
     plan: bool = False
     review: bool = False
     fallback: bool = False
+    bill: bool = False
     inline: bool = True
     structured: bool = False
 
@@ -85,6 +99,12 @@ class Asked(BaseModel):
 async def form_letter(brief: ObjectRef) -> ObjectRef:
     """Make a letter without a model."""
     return await objects.write(f"{brief.url}.letter", "Dear customer, it comes on 2026-01-31.")
+
+
+@office.activity
+async def form_bill(brief: ObjectRef) -> ObjectRef:
+    """Make a letter as JSON without a model."""
+    return await objects.write(f"{brief.url}.bill", '{"greeting": "Dear customer", "line": "It comes."}')
 
 
 @workflow.defn
@@ -103,7 +123,7 @@ class WriteLetter:
             "candidates": asked.candidates,
             "plan": asked.plan,
             "review": Review(by=timedelta(days=1)) if asked.review else None,
-            "fallback": form_letter if asked.fallback else None,
+            "fallback": form_bill if asked.bill else form_letter if asked.fallback else None,
             "keep": "inline" if asked.inline else "reference",
             "name": "letter",
         }
@@ -113,4 +133,4 @@ class WriteLetter:
 
 
 WORKFLOWS: list[type] = [WriteLetter]
-ACTIVITIES: list[Callable[..., Any]] = [*generation.ACTIVITIES, form_letter]
+ACTIVITIES: list[Callable[..., Any]] = [*generation.ACTIVITIES, form_letter, form_bill]

@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.worker import Worker
+from tests.generation import letters
 from tests.generation.letters import ACTIVITIES, WORKFLOWS, Asked, Letter, WriteLetter
 from tests.llm.scripted import Asked as Question
 from tests.llm.scripted import Scripted, dies, refuses, scripted, stalls, status, truncated
@@ -26,7 +27,7 @@ from segue.client import SeguePlugin, decide
 from segue.client.approvals import approvals_of
 from segue.workers.replay import replay
 from segue.workflows.approvals import Approval
-from segue.workflows.generation import Budget, Generated, Models
+from segue.workflows.generation import Budget, Generated, Models, running
 
 GOOD = "Dear customer, it comes on 2026-02-01."
 LATE = "Dear customer, it comes late."
@@ -276,6 +277,27 @@ async def test_a_server_that_stalls_costs_no_more_than_the_time(
     assert (letter.finish_reason, letter.value, letter.candidates[1].failure) == ("wall_time", LATE, "OutOfTime")
 
 
+async def test_code_that_takes_too_long_is_given_up(
+    client: Client, queue: str, model: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where looking at a draft takes more than the budget has, the draft is returned unlooked at, and says so."""
+    monkeypatch.setattr(running, "CHECK", timedelta(seconds=2))
+    model.script(LATE)
+    asked = Asked(
+        store=str(tmp_path),
+        models=Models(writer=model.model()),
+        requirements=["thinks"],
+        budget=Budget(wall_time=timedelta(seconds=2)),
+    )
+    try:
+        letter = await written(client, queue, asked)
+    finally:
+        letters.LET_GO.set()
+
+    assert (letter.finish_reason, letter.value, letter.met) == ("wall_time", LATE, False)
+    assert letter.scores[0].reason == "was not looked at, because the time of the budget is used up"
+
+
 async def test_hiccups_are_the_steps_own(client: Client, queue: str, model: Scripted, tmp_path: Path) -> None:
     """A 429, a 500 and a broken connection are tried again within the step; one draft comes of it."""
     model.script(status(429, retry_after="0"), status(500), dies("Dear cust"), GOOD)
@@ -314,6 +336,22 @@ async def test_without_a_model(client: Client, queue: str, tmp_path: Path) -> No
         False,
     )
     assert letter.scores[1].reason == "was not looked at, because no model is configured to judge"
+
+
+async def test_what_is_made_without_a_model_has_the_form_asked_for(client: Client, queue: str, tmp_path: Path) -> None:
+    """A text of the caller's own that does not conform to the output's schema is no draft, and the result says why."""
+    asked = Asked(store=str(tmp_path), fallback=True, structured=True)
+    letter = await written(client, queue, asked)
+    assert (letter.output, letter.value, letter.met, letter.candidates[0].failure, letter.candidates[0].problem) == (
+        None,
+        None,
+        False,
+        "InvalidOutput",
+        "the answer is not of the form asked for: (value): is not JSON",
+    )
+    letter = await written(client, queue, asked.model_copy(update={"bill": True}))
+    assert letter.output is None
+    assert letter.candidates[0].problem == "the answer is not of the form asked for: lines: is missing"
 
 
 async def test_a_person_decides_in_the_end(client: Client, queue: str, model: Scripted, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.activities.generation import Requirement, Score, ScoreSheet
-from segue.activities.llm import Usage
+from segue.activities.llm import Model, Usage
 from segue.activities.objects import ObjectRef
 from segue.workflows.generation import Budget
 from segue.workflows.generation.loop import Ask, Draft, End, Loop, Next
@@ -161,3 +161,15 @@ def test_a_person_has_another_round_or_ends_it() -> None:
     assert course(loop, [draft]) == [Draft(2, 0, 1, draft, ("name the day",)), Ask("attempts")]
     loop.settle("accepted")
     assert loop.next(timedelta(0)) == End("accepted")
+
+
+def test_what_an_answer_may_have() -> None:
+    """What is left of the tokens is divided among the calls, and leaves a prompt its half of what the model takes."""
+    model = Model(name="small", base_url="http://127.0.0.1:1/v1")
+    small = model.model_copy(update={"context_tokens": 4096})
+    budget, spent = Budget(tokens=9000), Usage(input_tokens=900, output_tokens=100)
+    assert Budget().answer_tokens(spent, 1, small) is None
+    assert budget.answer_tokens(spent, 2, model) == 4000
+    assert budget.answer_tokens(spent, 2, small) == 2048
+    assert Budget(tokens=1500).answer_tokens(spent, 2, small) == 250
+    assert Budget(tokens=1).answer_tokens(spent, 2, small) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 from segue.activities.documents import ParsedDocument, parse
 from segue.activities.generation import Draft, InvalidRequirement, Requirement, Validator, Verdict, validators
 from segue.activities.generation.functions import NotFound, function
-from segue.activities.generation.prose import figures, paragraphs, sentences, words
 from segue.activities.generation.reasons import told
+from segue.activities.generation.validators import patterns
+from segue.activities.generation.validators.evidence import quotes_of
+from segue.activities.support.prose import paragraphs, sentences, words
 
 
 def look(validator: Validator, text: str, value: Any = None, *sources: ParsedDocument, task: str = "") -> Verdict:
@@ -54,6 +57,20 @@ def test_phrases() -> None:
     assert look(validators.matches(r"[A-Z]", at_most=1), "A B C") == Verdict(
         0.333, "matches '[A-Z]' 3 times, more than the 1 allowed"
     )
+
+
+def test_an_expression_that_searches_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended, in a process of its own, and refused, naming the expression; a text may hold anything."""
+    monkeypatch.setattr(patterns, "LIMIT_SECONDS", 1.0)
+    with pytest.raises(
+        InvalidRequirement,
+        match=re.escape(
+            "matches('^(a+)+$') has not ended after 1 s on 41 characters: write it without a repetition inside of a "
+            "repetition"
+        ),
+    ):
+        look(validators.matches(r"^(a+)+$"), "a" * 40 + "!")
+    assert look(validators.matches("\0|é|\udcff", at_least=3), "\0é\udcff").score == 1
 
 
 class Line(BaseModel):
@@ -135,6 +152,18 @@ def test_quotes_stand_in_a_source() -> None:
     assert look(quotes, 'The "fee" is due.', None, order) == Verdict(
         0, "holds 0 quotes of the sources, and 1 asked for"
     )
+    for invented in (
+        'He wrote "delivered within ten days" and "the goods are\nalways late".',
+        "He wrote 'delivered within ten days' and 'the goods are always late'.",
+        "He wrote \u2018delivered within ten days\u2019 and \u2018the goods are always late\u2019.",
+        "He wrote »delivered within ten days« and »the goods are always late«.",
+        "He wrote 「delivered within ten days」 and 「the goods are always late」.",
+        'A 5" pipe. He wrote "delivered within ten days" and "the goods are always late".',
+        "He wrote “delivered within ten days” and “the goods are “always” late”.",
+    ):
+        assert look(quotes, invented, None, order).score == 0.5, invented
+    assert look(quotes, "The buyers' order isn't late: 'delivered within ten days'.", None, order).score == 1
+    assert quotes_of("He wrote “the goods are “always” late”.") == ["the goods are “always” late"]
     value = {"claims": [{"quote": "ten days"}, {"quotes": ["on receipt", "on demand"]}]}
     assert look(quotes, "{}", value, order).score == 0.667
 
@@ -146,6 +175,26 @@ def test_figures_stand_in_a_source() -> None:
     assert look(validators.figures_in_sources(), "$1,300 in 30 days", None, order) == Verdict(
         0.5, "in no source stands $1,300"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "source_text", "score"),
+    [
+        ("It fell by -12%.", "It rose by 12%.", 0),
+        ("It is 12 basis points.", "It is 12%.", 0),
+        ("It costs €1,200.50.", "It costs $1,200.50.", 0),
+        ("It costs forty million dollars.", "It costs $4 million.", 0),
+        ("It costs forty million dollars.", "It costs $40m.", 1),
+        ("It is ½, in the 3rd year, for 7bn.", "It is 0.5, in the third year, for 7 billion.", 1),
+        ("It is 1,200.51.", "It is 1,200.50.", 0),
+        ("Revenue was $4.5 million.", "Revenue, in millions of dollars: 4.5", 1),
+        ("Rent is EUR 1,850.", "All amounts in EUR. Rent 1,850.", 1),
+        ("It grew 5x.", "It grew 3x.", 0),
+    ],
+)
+def test_figures_are_told_with_their_sign_and_unit(said: str, source_text: str, score: float) -> None:
+    """A sign, a unit, a currency and a scale make another figure; digits and words make none."""
+    assert look(validators.figures_in_sources(), said, None, source(source_text)).score == score
 
 
 def local(draft: Draft) -> bool:
@@ -260,7 +309,6 @@ def test_prose() -> None:
     text = "One.\n\nTwo\nlines.\n \n\nThree."
     assert [text[start:end] for start, end in paragraphs(text)] == ["One.", "Two\nlines.", "Three."]
     assert words("It's well-known: 1,200.50 €") == ["It's", "well-known", "1", "200.50"]
-    assert figures("$1,200.50, 007 and 12.0") == [("$1,200.50", "1200.5"), ("007", "7"), ("12.0", "12")]
 
 
 def test_reasons_repeat_no_text() -> None:

@@ -374,8 +374,9 @@ async def _stream(exchange: Exchange, asked: Asked, said: Says) -> bool:
     for call in _tool_calls(said):
         arguments = call["function"]["arguments"]
         await chunk({"tool_calls": [{**call, "function": {"name": call["function"]["name"], "arguments": ""}}]})
-        for start in range(0, len(arguments), 7):
-            piece = arguments[start : start + 7]
+        size = max(7, len(arguments) // 500)
+        for start in range(0, len(arguments), size):
+            piece = arguments[start : start + size]
             await chunk({"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]})
     if said.then == "reset":
         return await reset()(exchange)

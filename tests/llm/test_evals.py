@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from segue.activities.llm import Chat, Message, Model, Past, Price, Usage
     from segue.workers.cli.evals import evals_command
     from segue.workers.cli.exits import Failure
+    from segue.workers.cli.look import status_command
 
 pytest.importorskip("obstore")
 
@@ -175,6 +176,16 @@ async def test_the_commands(
         "segue.llm.complete-1  scripted-1  1      1     2        $0.000005\n"
         "                      total       3      19    6        $0.000031\n"
     )
+    status = await asyncio.to_thread(CliRunner().invoke, status_command, (workflow_id, "--address", target))
+    assert status.stdout.endswith("\n\nmodels     3 calls · 19 tokens read · 6 written · $0.000031\n")
     wrong = await command("rerun", str(tmp_path), *model[:4], "--price", "cheap")
     assert isinstance(wrong.exception, Failure)
     assert str(wrong.exception) == "--price 'cheap' is not two numbers, such as 0.15,0.6"
+
+
+def test_an_account_is_of_who_was_asked() -> None:
+    """Rules, which ask nobody, have no account; what a judge took has one, at whatever depth it is told."""
+    rules = {"engine": "rules", "usage": Usage().model_dump(mode="json")}
+    took = Usage(input_tokens=9, output_tokens=2, calls=1)
+    verified = {"sentences": {"url": "x"}, "account": {"engine": "judge", "usage": took.model_dump(mode="json")}}
+    assert list(llm.accounts([rules, verified])) == [("judge", took)]

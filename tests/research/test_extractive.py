@@ -218,3 +218,52 @@ async def test_nothing_is_found(client: Client, queue: str, tmp_path: Path) -> N
     markdown = (await objects.read(answer.markdown)).decode()
     assert "The documents do not answer this." in markdown
     assert "*Nothing was found on: Zebra xylophone?*" in markdown
+
+
+async def test_what_the_documents_hardly_answer_is_doubted(client: Client, queue: str, tmp_path: Path) -> None:
+    """Extracts that lack most of the question's words are said to be perhaps no answer, and which words they lack."""
+    request = ResearchRequest(
+        question="Who is the insurer of the lease, and what premium does it charge?",
+        corpus=write_leases(tmp_path / "leases"),
+        store=str(tmp_path / "store"),
+    )
+    answer = await answered(client, queue, request)
+    assert (answer.unanswered, answer.doubtful) == (0, 1)
+    doubt = "This may be no answer: none of its quotes has the words insurer, premium, charge."
+    assert f"*{doubt}*" in (await objects.read(answer.markdown)).decode()
+    assert f'<p class="note">{doubt}</p>' in (await objects.read(answer.html)).decode()
+    assert (await report_of(answer)).sections[0].lacking == ("insurer", "premium", "charge")
+
+
+async def test_documents_of_one_name_are_told_apart(client: Client, queue: str, tmp_path: Path) -> None:
+    """Two documents of a name are cited by their paths, from where these differ; so is what cannot be read."""
+    for folder, rent in (("north", 100), ("south", 200)):
+        (tmp_path / "leases" / folder).mkdir(parents=True)
+        (tmp_path / "leases" / folder / "lease.md").write_text(f"The rent of the house is EUR {rent} a month.\n")
+    (tmp_path / "leases" / "south" / "broken.pdf").write_bytes(b"%PDF-1.7 nothing of the kind")
+    request = ResearchRequest(
+        question="What is the rent of the house?", corpus=str(tmp_path / "leases"), store=str(tmp_path / "store")
+    )
+    answer = await answered(client, queue, request)
+    markdown = (await objects.read(answer.markdown)).decode()
+    page = (await objects.read(answer.html)).decode()
+    for folder in ("north", "south"):
+        assert f"” {folder}/lease.md, characters 0 to 41" in markdown
+        assert f"<cite>{folder}/lease.md, characters 0 to 41</cite>" in page
+    assert [one.name for one in answer.unread] == ["south/broken.pdf"]
+
+
+@pytest.mark.parametrize("form", ["{corpus}/work", "file://{corpus}/work/", "{corpus}"])
+async def test_research_does_not_cite_itself(client: Client, queue: str, tmp_path: Path, form: str) -> None:
+    """A store within the folder is refused, before anything is read: its reports would be documents of the next run."""
+    folder = write_leases(tmp_path / "leases")
+    store = form.format(corpus=folder)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await answered(client, queue, ResearchRequest(question=QUESTION, corpus=folder, store=store))
+    cause: Any = failed.value.cause
+    assert (cause.type, cause.message) == (
+        "InvalidResearch",
+        f"Nothing was researched: store={store!r} lies in corpus={folder!r}, so that later research would cite this "
+        "report as a document; give a store beside the folder",
+    )
+    assert sorted(one.name for one in (tmp_path / "leases").iterdir()) == ["harbour.md", "mill.md", "orchard.md"]

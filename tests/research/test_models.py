@@ -362,3 +362,61 @@ async def test_histories_hold_no_bodies_and_no_keys(
         b"EUR 4,200",
     ]
     assert [word for word in words if word in history] == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "stopped"),
+    [
+        (Budget(tokens=1), "tokens"),
+        (Budget(cost_usd=1e-9), "cost"),
+        (Budget(wall_time=timedelta(milliseconds=1)), "wall_time"),
+    ],
+    ids=["tokens", "cost", "wall_time"],
+)
+async def test_a_report_says_that_the_budget_was_used_up(
+    client: Client, queue: str, model: Scripted, tmp_path: Path, budget: Budget, stopped: str
+) -> None:
+    """Which bound it was, that no model wrote anything, and what models took all the same."""
+    model.script(plays())
+    answer = await answered(client, queue, asks(model, tmp_path, budget=budget))
+    report = await report_of(answer)
+    assert (answer.stopped, report.stopped, report.writers) == (stopped, stopped, ())
+    markdown = (await objects.read(answer.markdown)).decode()
+    page = (await objects.read(answer.html)).decode()
+    said = "3 documents searched. Extractive: sentences of the documents, found by bm25; no model wrote this."
+    took = "" if stopped == "wall_time" else f" Models were asked: {answer.usage.tokens:,} tokens, $"
+    bound = stopped.replace("_", "\\_")
+    for text, name in ((markdown, bound), (page, stopped)):
+        assert said + took in text
+        assert f"The budget was used up ({name}): no model was asked from then on." in text
+        assert "Extracted by rules, word for word: a model wrote nothing here that its quotes support." in text
+
+
+async def test_a_report_says_what_made_each_section(
+    client: Client, queue: str, model: Scripted, tmp_path: Path
+) -> None:
+    """Who wrote it, who judged it or that nobody did, what is extracted in its place, and what failed."""
+    parts = [QUESTION, "What is the rent of Harbour House?"]
+
+    def writing(asked: Asked) -> Any:
+        if "# Question\nWhat is the rent" in asked.user:
+            return {"sentences": [sentence("The rent is EUR 9.", (1, "The rent is EUR 9."))]}
+        return plays()(asked)
+
+    def notes(asked: Asked) -> Any:
+        return plays()(asked)
+
+    model.script(plays(plan={"questions": parts}, write=writing, notes=notes, support=refuses()))
+    answer = await answered(client, queue, asks(model, tmp_path, budget=Budget(attempts=1)))
+    for text in ((await objects.read(answer.markdown)).decode(), (await objects.read(answer.html)).decode()):
+        assert "Written by writer; no model judged it, only rules, which are stricter then." in text
+        assert "Extracted by rules, word for word: a model wrote nothing here that its quotes support." in text
+        assert "What failed, and rules stood in for: Refused" in text
+
+    model.script(plays(plan={"questions": parts}))
+    answer = await answered(client, queue, asks(model, tmp_path, store=str(tmp_path / "again")))
+    assert (
+        "*Written by writer; judge looked whether the quotes support it.*"
+        in (await objects.read(answer.markdown)).decode()
+    )
+    assert {one.judge for one in (await report_of(answer)).sections} == {"judge"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,20 @@ from segue.activities.objects import ObjectPrefix, ObjectRef
 from segue.activities.policy import Policy
 from segue.activities.system import System
 
-__all__ = ["ACTIVITIES", "Append", "Begin", "ToolAnswer", "Turn", "Turned", "append", "begin", "system", "turn"]
+__all__ = [
+    "ACTIVITIES",
+    "Append",
+    "Begin",
+    "ToolAnswer",
+    "Turn",
+    "Turned",
+    "append",
+    "begin",
+    "shortened",
+    "system",
+    "taken",
+    "turn",
+]
 
 system = System("agents", policy=Policy())
 """What an agent does without a model: on the queue of the workflow that calls it."""
@@ -25,6 +38,11 @@ _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 # What a model is shown of one tool's answer: about 8,000 tokens.
 _SHOWN_CHARACTERS: Final = 32_000
+
+# What a model may wish for in one turn goes into the history, whose values end at 2 MB, and again to the tools.
+_CALLS_BYTES: Final = 500_000
+_CALLS: Final = 100
+_NAME_CHARACTERS: Final = 64
 
 
 class Begin(BaseModel):
@@ -106,7 +124,8 @@ class Turned(BaseModel):
 
     Attributes:
         transcript: What was said so far, this turn with it; without it where the model failed.
-        calls: The tools that it wishes to have called.
+        calls: The tools that it wishes to have called, each with an id of its own.
+        unfit: Of the calls that are too large to be carried, whose arguments are left out: what the model is told.
         output: The object of what it said, where it wishes for no tool: its answer.
         usage: What it took.
         engine: Which model.
@@ -118,6 +137,7 @@ class Turned(BaseModel):
 
     transcript: ObjectRef
     calls: tuple[ToolCall, ...] = ()
+    unfit: dict[str, str] = {}
     output: ObjectRef | None = None
     usage: Usage = Usage()
     engine: str
@@ -167,11 +187,13 @@ async def turn(request: Turn) -> Turned:
         return Turned(
             transcript=ref, usage=spent(error), engine=engine, failure=error.type, problem=error.message[:500]
         )
-    said.append(Message.assistant(answer.text, tool_calls=answer.tool_calls))
-    output = None if answer.tool_calls else await put(request.store, "outputs", answer.text.strip(), "txt")
+    calls, unfit = taken(answer.tool_calls)
+    said.append(Message.assistant(answer.text, tool_calls=calls))
+    output = None if calls else await put(request.store, "outputs", answer.text.strip(), "txt")
     return Turned(
         transcript=await written(request.store, Transcript(messages=tuple(said))),
-        calls=answer.tool_calls,
+        calls=calls,
+        unfit=unfit,
         output=output,
         usage=answer.usage,
         engine=engine,
@@ -182,12 +204,47 @@ ACTIVITIES: Final[tuple[Callable[..., Any], ...]] = (begin, turn, append)
 """What a worker needs that runs `segue.workflows.agent`, beside the agent's tools."""
 
 
+def taken(calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, ...], dict[str, str]]:
+    """Return what a model wished for as it can be carried, and what it is told of what cannot, by the calls' ids.
+
+    An id that is missing, long or there already is another's answer to whoever reads the conversation: such a call gets
+    one of its own. What is too long is left out, and said; so are calls after the hundredth, which are not said.
+    """
+    found: list[ToolCall] = []
+    unfit: dict[str, str] = {}
+    ids = {call.id for call in calls}
+    used: set[str] = set()
+    left = _CALLS_BYTES
+    for number, call in enumerate(calls[:_CALLS], 1):
+        id = call.id
+        if not id or id in used or len(id) > _NAME_CHARACTERS:
+            id = f"call-{number}"
+            while id in ids or id in used:
+                id += "-again"
+        used.add(id)
+        size = len(call.model_dump_json())
+        if size > left:
+            unfit[id] = f"Not called: what you sent is too large, {size:,} bytes of {left:,} that this turn has left."
+            found.append(ToolCall(id=id, name=call.name[:_NAME_CHARACTERS]))
+        else:
+            left -= size
+            found.append(call.model_copy(update={"id": id}))
+    return tuple(found), unfit
+
+
+def shortened(text: str, most: int = _SHOWN_CHARACTERS) -> str:
+    """Return a text as a model is shown it: cut where it is longer than a prompt takes, which is then said."""
+    if len(text) <= most:
+        return text
+    # What was cut before is not cut again for what was said of it.
+    kept = max(most - 100, 0)
+    return f"{text[:kept]}\n[cut: {len(text) - kept:,} more characters]"
+
+
 async def _shown(answer: ToolAnswer) -> Message:
     """Return a tool's answer as a model is shown it: an object's text, cut where it is longer than a prompt takes."""
     text = answer.content if isinstance(answer.content, str) else await _text(answer.content)
-    if len(text) > _SHOWN_CHARACTERS:
-        text = f"{text[:_SHOWN_CHARACTERS]}\n[cut: {len(text) - _SHOWN_CHARACTERS:,} more characters]"
-    return Message(role="tool", content=text, tool_call_id=answer.call)
+    return Message(role="tool", content=shortened(text), tool_call_id=answer.call)
 
 
 async def _text(ref: ObjectRef) -> str:

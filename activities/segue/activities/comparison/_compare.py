@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from segue.activities.comparison._align import Link, align
 from segue.activities.comparison._changes import Run, runs
@@ -16,22 +17,33 @@ from segue.activities.comparison._references import References
 from segue.activities.comparison._rules import WEIGHTS, Concern, Place, concerns, whole
 from segue.activities.comparison._terms import Terms
 from segue.activities.comparison._words import Unit, Word, units_of
+from segue.activities.comparison.language import is_english
 from segue.activities.documents.parsed import ParsedDocument
 from segue.activities.documents.spans import Citation
 
 __all__ = ["compare"]
 
+# More of a text is not looked at to tell its language.
+_LOOKED_AT: Final = 20_000
+# In an English document fewer words without English ones among them are names, and no other language.
+_LIST: Final = 15
 
-def compare(before: ParsedDocument, after: ParsedDocument) -> Comparison:
+
+def compare(before: ParsedDocument, after: ParsedDocument, *, names: tuple[str, str] | None = None) -> Comparison:
     """Return what differs between two versions of a document, as the rules find it.
 
     What the pages repeat, and the table of contents, is not compared. The time grows with the clauses that differ, and
     with the square of their number; a hundred pages take a second or two.
 
+    Args:
+        before: The earlier version.
+        after: The later version.
+        names: What the reports call them; by default the documents' names.
+
     Raises:
         ImportError: rapidfuzz or numpy is not installed.
     """
-    return _Comparing(before, after).comparison()
+    return _Comparing(before, after, names or (before.name, after.name)).comparison()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,12 +55,14 @@ class _Around:
 
 
 class _Comparing:
-    def __init__(self, before: ParsedDocument, after: ParsedDocument) -> None:
+    def __init__(self, before: ParsedDocument, after: ParsedDocument, names: tuple[str, str]) -> None:
+        self._names = names
         self._documents = before, after
         self._texts = before.text, after.text
         self._units = units_of(before), units_of(after)
         self._links = align(*self._units)
         self._terms = Terms(*zip(self._texts, self._units, strict=True))
+        self._english = tuple(is_english(text[:_LOOKED_AT]) is not False for text in self._texts)
         self._references = References(self._texts, self._units, self._links)
 
     def comparison(self) -> Comparison:
@@ -65,8 +79,8 @@ class _Comparing:
             if link.before and link.after and not link.moved:
                 around = _Around(self._clauses(0, link)[-1][1], self._clauses(1, link)[-1][1])
         versions = [
-            Version(name=document.name, document=document.digest, clauses=len(units))
-            for document, units in zip(self._documents, self._units, strict=True)
+            Version(name=name, document=document.digest, clauses=len(units))
+            for name, document, units in zip(self._names, self._documents, self._units, strict=True)
         ]
         return Comparison(before=versions[0], after=versions[1], findings=tuple(findings), unchanged=unchanged)
 
@@ -77,7 +91,8 @@ class _Comparing:
         kind = _kind(link, here, there)
         before, after = self._clauses(0, link), self._clauses(1, link)
         changes = self._changes(here, there) if link.before and link.after else []
-        found = list(self._concerns(link, before, after, changes))
+        judged = self._changes(here, there, folded=True) if changes else []
+        found = list(self._concerns(link, before, after, judged))
         if kind == "unchanged" and not found:
             return None
         points = (around.before, around.before), (around.after, around.after)
@@ -105,7 +120,24 @@ class _Comparing:
                 for one in found
             ),
             weight=max((WEIGHTS[one.rule] for one in found), default=0),
+            judged=bool(found) or self._reads(before, after, changes),
         )
+
+    def _reads(self, before: Sequence[Place], after: Sequence[Place], changes: Sequence[tuple[Place, Place]]) -> bool:
+        """Return whether the rules, which are English, can read what was changed."""
+        if before and after and not changes:
+            return True
+        return all(
+            self._is_english(side, " ".join(self._texts[side][slice(*place)] for place in places))
+            for side, places in enumerate((before, after))
+            if places
+        )
+
+    def _is_english(self, side: int, text: str) -> bool:
+        said = is_english(text)
+        if said is None or (self._english[side] and len(text.split()) < _LIST):
+            return self._english[side]
+        return said
 
     def _concerns(
         self, link: Link, before: Sequence[Place], after: Sequence[Place], changes: Sequence[tuple[Place, Place]]
@@ -156,9 +188,13 @@ class _Comparing:
                     return True
         return False
 
-    def _changes(self, here: Sequence[Unit], there: Sequence[Unit]) -> list[tuple[Place, Place]]:
-        """Return what changed, each within one clause on either side."""
+    def _changes(
+        self, here: Sequence[Unit], there: Sequence[Unit], *, folded: bool = False
+    ) -> list[tuple[Place, Place]]:
+        """Return what changed, each within one clause on either side; with `folded`, what is more than capitals."""
         before, after = [word for unit in here for word in unit.words], [word for unit in there for word in unit.words]
+        if folded:
+            before, after = _folded(before), _folded(after)
         ends = _ends(here), _ends(there)
         found: list[tuple[Place, Place]] = []
         for run in runs(before, after):
@@ -192,6 +228,10 @@ def _kind(link: Link, here: Sequence[Unit], there: Sequence[Unit]) -> Kind:
     if link.moved:
         return "moved"
     return "renumbered" if here[0].number != there[0].number else "unchanged"
+
+
+def _folded(words: Iterable[Word]) -> list[Word]:
+    return [word._replace(text=word.text.casefold()) for word in words]
 
 
 def _ends(units: Iterable[Unit]) -> list[int]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Explanation", "Explanations"]
+__all__ = ["UNSUPPORTED", "Explanation", "Explanations"]
+
+UNSUPPORTED: Final = "neither version bears it out"
+"""Why a model's sentence is removed, as reports say it."""
 
 
 class Explanation(BaseModel):
@@ -14,7 +19,7 @@ class Explanation(BaseModel):
         finding: The finding's id.
         text: Why it matters, in a sentence or two; empty if nothing that it said could be kept.
         importance: How much it matters, from 1 to 5.
-        removed: How many of its sentences were removed, because they hold a figure that neither version does.
+        removed: How many of its sentences were removed, because neither version bears them out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -67,6 +67,7 @@ class Finding(_Model):
         changes: The words that changed.
         flags: Why it matters; empty if no rule says that it does.
         weight: How much it matters, by the rules, from 0 to 10.
+        judged: Whether the rules can read it. They are English: what no rule flags in another language is not judged.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Finding(_Model):
     changes: tuple[Change, ...] = ()
     flags: tuple[Flag, ...] = ()
     weight: int = 0
+    judged: bool = True
 
     @property
     def material(self) -> bool:
@@ -92,7 +94,7 @@ class Version(_Model):
     """One of the two versions.
 
     Attributes:
-        name: The document's name.
+        name: The document's name, or what of its path tells it from the other version.
         document: Digest of its source.
         clauses: How many clauses were compared.
     """
@@ -124,6 +126,16 @@ class Comparison(_Model):
         """The findings that matter, what matters most first."""
         flagged = [finding for finding in self.findings if finding.flags]
         return tuple(sorted(flagged, key=lambda finding: (-finding.weight, int(finding.id[1:]))))
+
+    @property
+    def unjudged(self) -> tuple[Finding, ...]:
+        """The findings of which no rule can say whether they matter, in order."""
+        return tuple(finding for finding in self.findings if not finding.judged)
+
+    @property
+    def immaterial(self) -> tuple[Finding, ...]:
+        """The findings that matter to no rule, in order."""
+        return tuple(finding for finding in self.findings if finding.judged and not finding.flags)
 
     def counts(self) -> dict[Kind, int]:
         """Return how many findings there are of each kind."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from segue.activities.comparison._explanations import Explanation, Explanations
+from segue.activities.comparison._explanations import UNSUPPORTED, Explanation, Explanations
 from segue.activities.comparison._findings import Comparison, Finding, Flag
 from segue.activities.comparison._rows import Row, rows_of
 from segue.activities.comparison._text import pieces, title
@@ -49,7 +49,7 @@ def to_html(
         after: The later version.
         explanations: What a model says of the findings, if one was asked.
     """
-    ordered = [*comparison.material, *(finding for finding in comparison.findings if not finding.flags)]
+    ordered = [*comparison.material, *comparison.unjudged, *comparison.immaterial]
     if explanations is not None:
         ordered.sort(key=lambda finding: -_importance(explanations.of(finding.id)))
     texts = before.text, after.text
@@ -57,7 +57,7 @@ def to_html(
         (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_text(before.name)} and {_text(after.name)}: comparison</title>",
+            f"<title>{_text(comparison.before.name)} and {_text(comparison.after.name)}: comparison</title>",
             f"<style>{_style()}</style></head><body>",
             '<input type="radio" name="shown" id="show-material" checked>',
             '<input type="radio" name="shown" id="show-all">',
@@ -67,7 +67,7 @@ def to_html(
             *(_entry(finding, explanations) for finding in ordered),
             _nothing(comparison),
             '</nav><main><div class="row names"><div>',
-            f"<b>{_text(before.name)}</b></div><div><b>{_text(after.name)}</b></div></div>",
+            f"<b>{_text(comparison.before.name)}</b></div><div><b>{_text(comparison.after.name)}</b></div></div>",
             *_rows(rows_of(comparison, before, after), texts),
             "</main></div></body></html>\n",
         )
@@ -93,10 +93,18 @@ def _header(comparison: Comparison, explanations: Explanations | None) -> str:
     return (
         f"<header><p class='eyebrow'>Comparison</p><h1><span>{_text(comparison.before.name)}</span>"
         f"<i>→</i><span>{_text(comparison.after.name)}</span></h1>"
-        f"<p class='lead'><b>{material}</b> of {count} {_plural(count, 'difference')} matter. "
+        f"<p class='lead'><b>{material}</b> of {count} {_plural(count, 'difference')} matter. {_unjudged(comparison)}"
         f"{comparison.unchanged} {_plural(comparison.unchanged, 'clause')} did not change.</p>"
         f"<p class='kinds'>{kinds}</p><p class='engine'>{told}</p></header>"
     )
+
+
+def _unjudged(comparison: Comparison) -> str:
+    count = len(comparison.unjudged)
+    if not count:
+        return ""
+    what = "is in another language and is" if count == 1 else "are in another language and are"
+    return f"The rules are English: {count} {_plural(count, 'difference')} {what} not judged. "
 
 
 def _choice(comparison: Comparison) -> str:
@@ -110,14 +118,20 @@ def _choice(comparison: Comparison) -> str:
 def _nothing(comparison: Comparison) -> str:
     if not comparison.findings:
         return '<p class="nothing">The two versions say the same.</p>'
-    return "" if comparison.material else '<p class="nothing if-material">No rule says that a difference matters.</p>'
+    return (
+        ""
+        if comparison.material or comparison.unjudged
+        else '<p class="nothing if-material">No rule says that a difference matters.</p>'
+    )
 
 
 def _entry(finding: Finding, explanations: Explanations | None) -> str:
     reasons = "".join(f"<li>{_reason(finding, number, flag)}</li>" for number, flag in enumerate(finding.flags, 1))
-    said = _said(explanations.of(finding.id) if explanations is not None else None)
+    if not finding.judged:
+        reasons = "<li>Not judged: the rules are English, and this is another language.</li>"
+    said = _said(explanations.of(finding.id), explanations.engine) if explanations is not None else ""
     return (
-        f'<article class="entry{"" if finding.flags else " minor"}"><a class="to" href="#{finding.id}">'
+        f'<article class="entry{_minor(finding)}"><a class="to" href="#{finding.id}">'
         f"<span class='kind {finding.kind}'>{_kind(finding)}</span>"
         f"<b>{_text(title(finding))}</b></a>"
         f"{f'<ul>{reasons}</ul>' if reasons else ''}{said}"
@@ -126,22 +140,26 @@ def _entry(finding: Finding, explanations: Explanations | None) -> str:
     )
 
 
+def _minor(finding: Finding) -> str:
+    return "" if finding.flags or not finding.judged else " minor"
+
+
 def _reason(finding: Finding, number: int, flag: Flag) -> str:
     side = "after" if len(flag.after) or not len(flag.before) else "before"
     reason = _text(flag.reason)
     return f"<span class='rule'>{flag.rule}</span><a href='#{finding.id}-{side}-{number}'>{reason}</a>"
 
 
-def _said(explanation: Explanation | None) -> str:
+def _said(explanation: Explanation | None, engine: str) -> str:
     if explanation is None:
         return ""
     removed = (
-        f" <small>{explanation.removed} {_plural(explanation.removed, 'sentence')} removed: a figure or quote in it "
-        "stands in neither version.</small>"
+        f" <small>{explanation.removed} {_plural(explanation.removed, 'sentence')} removed: {UNSUPPORTED}.</small>"
         if explanation.removed
         else ""
     )
-    return f"<p class='said'>{_text(explanation.text)}{removed}</p>" if explanation.text or removed else ""
+    told = f"{_text(explanation.text)} <small>In the words of {_text(engine)}.</small>" if explanation.text else ""
+    return f"<p class='said'>{told}{removed}</p>" if told or removed else ""
 
 
 def _rows(rows: Sequence[Row], texts: tuple[str, str]) -> Iterator[str]:
@@ -193,7 +211,7 @@ def _differing(finding: Finding, texts: tuple[str, str]) -> str:
     )
     badges = "".join(f"<span class='rule'>{rule}</span>" for rule in dict.fromkeys(one.rule for one in finding.flags))
     return (
-        f'<section class="row finding {finding.kind}{"" if finding.flags else " minor"}" id="{finding.id}">'
+        f'<section class="row finding {finding.kind}{_minor(finding)}" id="{finding.id}">'
         f"<h2><a href='#{finding.id}'>{finding.id}</a><span class='kind {finding.kind}'>{_kind(finding)}</span>"
         f"{_text(title(finding))}{badges}</h2>{sides}</section>"
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from segue.activities.comparison._explanations import Explanations
+from segue.activities.comparison._explanations import UNSUPPORTED, Explanations
 from segue.activities.comparison._findings import Comparison, Finding
 from segue.activities.comparison._text import location, pieces, title
 from segue.activities.documents.parsed import ParsedDocument
@@ -34,7 +34,7 @@ def _lines(comparison: Comparison, texts: tuple[str, str], explanations: Explana
     count = len(comparison.findings)
     yield (
         f"{len(comparison.material)} of {count} {'difference' if count == 1 else 'differences'} matter; "
-        f"{comparison.unchanged} clauses did not change. "
+        f"{comparison.unchanged} {'clause' if comparison.unchanged == 1 else 'clauses'} did not change. "
         + (
             f"Found by rules, explained by {_plain(explanations.engine)}."
             if explanations is not None
@@ -42,13 +42,18 @@ def _lines(comparison: Comparison, texts: tuple[str, str], explanations: Explana
         )
     )
     yield ""
+    if unjudged := len(comparison.unjudged):
+        what = "difference is" if unjudged == 1 else "differences are"
+        yield f"The rules are English: {unjudged} {what} in another language, and not judged."
+        yield ""
     yield "| version | clauses | document |"
     yield "|---|---:|---|"
     for name, version in zip(("before", "after"), versions, strict=True):
         yield f"| {name}: {_plain(version.name)} | {version.clauses} | `{version.document}` |"
     for heading, findings in (
         ("What matters", comparison.material),
-        ("What else differs", [finding for finding in comparison.findings if not finding.flags]),
+        ("Not judged", comparison.unjudged),
+        ("What else differs", comparison.immaterial),
     ):
         if findings:
             yield ""
@@ -67,9 +72,14 @@ def _told(finding: Finding, texts: tuple[str, str], explanations: Explanations |
     if finding.flags:
         yield ""
     said = explanations.of(finding.id) if explanations is not None else None
-    if said is not None and said.text:
-        yield f"*{_plain(said.text)}*"
-        yield ""
+    if said is not None and explanations is not None:
+        if said.text:
+            yield f"*{_plain(said.text)}* (in the words of {_plain(explanations.engine)})"
+            yield ""
+        if said.removed:
+            noun = "sentence" if said.removed == 1 else "sentences"
+            yield f"{said.removed} {noun} of {_plain(explanations.engine)} removed: {UNSUPPORTED}."
+            yield ""
     if finding.kind not in ("moved", "renumbered", "unchanged"):
         for after, places in enumerate((finding.before, finding.after)):
             yield from _quoted(finding, texts[after], places, after=bool(after))

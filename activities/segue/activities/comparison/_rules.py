@@ -1,20 +1,22 @@
 """Which differences matter, and why: rules on what was deleted and what was inserted.
 
-What stands on both sides is no change, however it is written. What was deleted and what was inserted in one place is
-told as one change: `$500` that becomes `$750`, an obligation that becomes a permission.
+What stands on both sides of a change is none, however it is written. What was deleted and what was inserted in one
+place is told as one change: `$500` that becomes `$750`, an obligation that becomes a permission. That two parties or
+two amounts change places is told as well, and that a negation stands elsewhere.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
+from segue.activities.comparison._opposites import opposites
+from segue.activities.comparison._pairing import Pairs, Place, Seen, paired
 from segue.activities.comparison._terms import Terms
-from segue.activities.comparison.values import Rule, Value, strength, values_of
+from segue.activities.comparison.values import Rule, Value, discrepancy, is_ambiguous, strength, values_of
 
 __all__ = ["WEIGHTS", "Concern", "Place", "concerns", "whole"]
 
@@ -26,10 +28,14 @@ WEIGHTS: Final[dict[Rule, int]] = {
     "percentage": 9,
     "duration": 8,
     "date": 8,
+    "discrepancy": 8,
+    "law": 8,
+    "opposite": 7,
     "definition": 7,
     "number": 6,
     "qualifier": 5,
     "term": 4,
+    "conjunction": 4,
     "reference": 3,
     "clause": 2,
 }
@@ -51,12 +57,10 @@ _NOUNS: Final[dict[Rule, str]] = {
     "reference": "the reference",
     "party": "the party",
     "term": "the defined term",
+    "law": "the law or court",
 }
 
 _OPPOSITE: Final = re.compile(r"\b(?:not|never|no|neither|nor|none|cannot)\b|n['\u2019]t\b", re.IGNORECASE)
-
-Place = tuple[int, int]
-"""Where words stand in one version's text: from a character to another."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,15 +80,6 @@ class Concern:
     reason: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Touched:
-    """A value that a change touches, and the first such change."""
-
-    value: Value
-    change: int
-    text: str
-
-
 def concerns(
     texts: tuple[str, str],
     clauses: tuple[Sequence[Place], Sequence[Place]],
@@ -99,16 +94,11 @@ def concerns(
         changes: What changed, in both; one of the two places may be empty.
         terms: The defined terms of both versions.
     """
-    sides = [
-        list(_touched(text, places, [change[side] for change in changes], terms))
-        for side, (text, places) in enumerate(zip(texts, clauses, strict=True))
-    ]
-    shared = Counter(_identity(one) for one in sides[0]) & Counter(_identity(one) for one in sides[1])
-    removed, added = (_without(side, Counter(shared)) for side in sides)
+    sides = _seen(texts, clauses, changes, terms, 0), _seen(texts, clauses, changes, terms, 1)
     for rule in WEIGHTS:
-        gone = [one for one in removed if one.value.rule == rule]
-        new = [one for one in added if one.value.rule == rule]
-        yield from _told(rule, gone, new)
+        yield from _told(rule, paired(rule, sides, changes, texts))
+    yield from _discrepancies(sides)
+    yield from _turned(texts, changes)
 
 
 def whole(text: str, places: Sequence[Place], *, inserted: bool) -> Iterator[Concern]:
@@ -119,6 +109,11 @@ def whole(text: str, places: Sequence[Place], *, inserted: bool) -> Iterator[Con
             if value.rule in _TOLD_OF_CLAUSES:
                 found.setdefault(value.rule, []).append(value)
     what = "inserted" if inserted else "deleted"
+    if inserted:
+        for value in (one for some in found.values() for one in some):
+            shown = _shown(text[value.start : value.end])
+            if (said := discrepancy(shown)) is not None:
+                yield Concern("discrepancy", None, (value.start, value.end), _contradicts(shown, *said))
     for rule in _TOLD_OF_CLAUSES:
         for told, values in _sorted(rule, text, found.get(rule, ())):
             shown = ", ".join(_shown(text[value.start : value.end]) for value in values[:3])
@@ -146,49 +141,98 @@ def _sorted(rule: Rule, text: str, values: Sequence[Value]) -> Iterator[tuple[st
     yield from kinds.items()
 
 
-def _touched(text: str, clauses: Sequence[Place], changes: Sequence[Place], terms: Terms) -> Iterator[_Touched]:
-    for start, end in clauses:
-        for value in (*values_of(text, start, end), *terms.used(text, start, end)):
-            for index, (low, high) in enumerate(changes):
-                if value.start < high and low < value.end:
-                    yield _Touched(value, index, _shown(text[value.start : value.end]))
-                    break
+def _seen(
+    texts: tuple[str, str],
+    clauses: tuple[Sequence[Place], Sequence[Place]],
+    changes: Sequence[tuple[Place, Place]],
+    terms: Terms,
+    side: int,
+) -> list[Seen]:
+    """Return the values of one version of a clause, in order."""
+    text = texts[side]
+    return [
+        Seen(
+            value,
+            next(
+                (
+                    index
+                    for index, change in enumerate(changes)
+                    if value.start < change[side][1] and change[side][0] < value.end
+                ),
+                None,
+            ),
+            _shown(text[value.start : value.end]),
+        )
+        for start, end in clauses[side]
+        for value in sorted((*values_of(text, start, end), *terms.used(text, start, end)), key=lambda one: one.start)
+    ]
 
 
-def _identity(one: _Touched) -> tuple[object, ...]:
-    return one.value.rule, *one.value.canonical
-
-
-def _without(side: Sequence[_Touched], shared: Counter[tuple[object, ...]]) -> list[_Touched]:
-    left: list[_Touched] = []
-    for one in side:
-        if shared[_identity(one)] > 0:
-            shared[_identity(one)] -= 1
-        else:
-            left.append(one)
-    return left
-
-
-def _told(rule: Rule, gone: list[_Touched], new: list[_Touched]) -> Iterator[Concern]:
-    """Yield what became of the values of one rule: those that one change touches on both sides belong together."""
-    waiting = list(new)
-    alone: list[_Touched] = []
-    for one in gone:
-        other = next((other for other in waiting if other.change == one.change), None)
-        if other is None:
-            alone.append(one)
-            continue
-        waiting.remove(other)
-        yield Concern(rule, _place(one), _place(other), _became(rule, one, other))
-    for left, what in ((alone, "removed"), (waiting, "added")):
-        for same in {_identity(one): one for one in reversed(left)}.values():
-            count = sum(_identity(one) == _identity(same) for one in left)
+def _told(rule: Rule, found: Pairs) -> Iterator[Concern]:
+    """Yield what became of the values of one rule, each thing that is said of several once."""
+    told = [(_became(rule, one, other), one.place, other.place) for one, other in found.became]
+    told += [(_moved(rule, one), one.place, other.place) for one, other in found.moved]
+    told += [(_exchanged(rule, here, there), here[0].place, there[0].place) for here, there in found.exchanged]
+    counts: dict[str, int] = {}
+    for reason, _, _ in told:
+        counts[reason] = counts.get(reason, 0) + 1
+    for reason, before, after in told:
+        if count := counts.pop(reason, 0):
+            yield Concern(rule, before, after, reason + (f" ({count} times)" if count > 1 else ""))
+    for left, what in ((found.removed, "removed"), (found.added, "added")):
+        for same in {one.identity: one for one in reversed(left)}.values():
+            count = sum(one.identity == same.identity for one in left)
             reason = _alone(rule, same, what) + (f" ({count} times)" if count > 1 else "")
-            place = _place(same)
+            place = same.place
             yield Concern(rule, place if what == "removed" else None, place if what == "added" else None, reason)
 
 
-def _became(rule: Rule, one: _Touched, other: _Touched) -> str:
+def _discrepancies(sides: tuple[Sequence[Seen], Sequence[Seen]]) -> Iterator[Concern]:
+    """Yield the values of the later version whose words and figures say two things, and did not before."""
+    known = {one.text.casefold() for one in sides[0]}
+    for one in sides[1]:
+        if one.change is None or one.text.casefold() in known or (said := discrepancy(one.text)) is None:
+            continue
+        earlier = next(
+            (seen.place for seen in sides[0] if seen.change == one.change and seen.value.rule == one.value.rule), None
+        )
+        yield Concern("discrepancy", earlier, one.place, _contradicts(one.text, *said))
+
+
+def _contradicts(text: str, words: Decimal, figure: Decimal) -> str:
+    return f"{text} says {words:f} in words and {figure:f} in figures"
+
+
+def _turned(texts: tuple[str, str], changes: Sequence[tuple[Place, Place]]) -> Iterator[Concern]:
+    """Yield the words that became their opposites."""
+    for before, after in changes:
+        words = texts[0][slice(*before)], texts[1][slice(*after)]
+        for rule, here, there in opposites(*words):
+            reason = f"{_shown(words[0][slice(*here)])} becomes {_shown(words[1][slice(*there)])}"
+            yield Concern(
+                rule,
+                (before[0] + here[0], before[0] + here[1]),
+                (after[0] + there[0], after[0] + there[1]),
+                reason,
+            )
+
+
+def _moved(rule: Rule, one: Seen) -> str:
+    if rule == "negation":
+        return f"the negation “{one.text}” stands elsewhere: what it denies may now be something else"
+    if rule == "modal":
+        return f"{strength(one.text)} ({one.text}) stands elsewhere in the clause"
+    return f"{_NOUNS.get(rule, rule)} {one.text} stands elsewhere in the clause"
+
+
+def _exchanged(rule: Rule, here: Sequence[Seen], there: Sequence[Seen]) -> str:
+    noun = _NOUNS.get(rule, "the modals").removeprefix("the ")
+    plural = f"{noun[:-1]}ies" if noun.endswith("ty") else noun if noun.endswith("s") else f"{noun}s"
+    before, after = (", ".join(dict.fromkeys(one.text for one in side)) for side in (here, there))
+    return f"the {plural} change places: {before} becomes {after}"
+
+
+def _became(rule: Rule, one: Seen, other: Seen) -> str:
     if rule == "modal":
         here, there = strength(one.text), strength(other.text)
         if here != there:
@@ -196,12 +240,15 @@ def _became(rule: Rule, one: _Touched, other: _Touched) -> str:
         return f"{here} is worded otherwise: {one.text} becomes {other.text}"
     if rule == "negation":
         return f"the negation “{one.text}” becomes “{other.text}”"
-    return f"{_NOUNS.get(rule, rule)} changes from {one.text} to {other.text}{_difference(one.value, other.value)}"
+    difference = _difference(one.value, other.value, (one.text, other.text))
+    return f"{_NOUNS.get(rule, rule)} changes from {one.text} to {other.text}{difference}"
 
 
-def _difference(one: Value, other: Value) -> str:
+def _difference(one: Value, other: Value, texts: tuple[str, str]) -> str:
     """Return by how much an amount grows or shrinks, where both are in the same unit."""
     (before, *unit), (after, *same) = one.canonical or (None,), other.canonical or (None,)
+    if one.rule != "percentage" and (is_ambiguous(texts[0]) or is_ambiguous(texts[1])):
+        return ""
     if not isinstance(before, Decimal) or not isinstance(after, Decimal) or unit != same or not before:
         return ""
     share = (after - before) / before * 100
@@ -210,17 +257,13 @@ def _difference(one: Value, other: Value) -> str:
     return f" ({share:+.0f} %)" if abs(share) >= 1 else ""
 
 
-def _alone(rule: Rule, one: _Touched, what: str) -> str:
+def _alone(rule: Rule, one: Seen, what: str) -> str:
     if rule == "modal":
         return f"{strength(one.text)} ({one.text}) is {what}"
     if rule == "negation":
         opposite = ": what is said may now be its opposite" if _OPPOSITE.search(one.text) else ""
         return f"the negation “{one.text}” is {what}{opposite}"
     return f"{_NOUNS.get(rule, rule)} {one.text} is {what}"
-
-
-def _place(one: _Touched) -> Place:
-    return one.value.start, one.value.end
 
 
 def _shown(text: str) -> str:

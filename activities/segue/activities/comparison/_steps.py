@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 # Of the rules and the report: what was compared by other ones is another object.
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 
 system = System(
     "comparison",
@@ -106,6 +106,7 @@ class Compared(_Request):
         unchanged: How many clauses did not change.
         findings: How many findings there are.
         matter: How many of them matter.
+        unjudged: How many of them no rule can read, because they are not in English.
         material: Those that matter, the weightiest first, as many as were asked for.
         engine: What found them.
     """
@@ -117,6 +118,7 @@ class Compared(_Request):
     matter: int
     material: tuple[MaterialFinding, ...]
     engine: str
+    unjudged: int = 0
 
 
 class ExplainFinding(_Request):
@@ -201,7 +203,7 @@ async def compare_versions(request: CompareVersions) -> Compared:
         ObjectNotFound, ObjectChanged, ObjectRefused, ObjectsUnavailable: As their docstrings say.
     """
     before, after = await opened(request.before), await opened(request.after)
-    found = await asyncio.to_thread(compare, before, after)
+    found = await asyncio.to_thread(compare, before, after, names=_names(request.before, request.after))
     key = objects.join(request.store, "comparisons", _key(request.before, request.after), "comparison.json")
     written = await objects.write(key, found.model_dump_json(), content_type="application/json")
     material = found.material
@@ -211,6 +213,7 @@ async def compare_versions(request: CompareVersions) -> Compared:
         unchanged=found.unchanged,
         findings=len(found.findings),
         matter=len(material),
+        unjudged=len(found.unjudged),
         material=tuple(_listed(finding) for finding in material[: request.listed]),
         engine=found.engine,
     )
@@ -265,6 +268,18 @@ async def write_report(request: WriteReport) -> Report:
     )
 
 
+def _names(before: Document, after: Document) -> tuple[str, str]:
+    """Return what tells two versions apart: their names, or else their paths from where these part."""
+    if before.name != after.name:
+        return before.name, after.name
+    paths = [one.source.url.split("/") for one in (before, after)]
+    shared = 0
+    while shared < min(map(len, paths)) - 1 and paths[0][shared] == paths[1][shared]:
+        shared += 1
+    names = ["/".join(path[shared:]) for path in paths]
+    return (names[0], names[1]) if names[0] != names[1] else (before.name, after.name)
+
+
 def _listed(finding: Finding) -> MaterialFinding:
     return MaterialFinding(
         id=finding.id,
@@ -293,6 +308,7 @@ def _key(before: Document, after: Document, *explanations: ObjectRef) -> str:
         _VERSION,
         before.parsed.sha256,
         after.parsed.sha256,
+        *(_names(before, after) if before.name == after.name else ()),
         *(ref.sha256 for ref in explanations),
     )
     return hashlib.sha256("\0".join(map(str, told)).encode()).hexdigest()[:24]

@@ -56,9 +56,13 @@ class Terms:
             parties |= frozenset(_parties(text))
         self.parties = parties
         names = sorted({*self.parties, *(term for found in self._defined for term in found)}, key=len, reverse=True)
-        pattern = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
-        self._pattern = re.compile(rf"(?<![\w-])(?:{pattern})(?:s|es)?(?![\w-])") if names else None
-        self._canonical = {_canonical(name): name for name in names}
+        # A clause may be set in capitals.
+        spelled = dict.fromkeys(one for name in names for one in (name, name.upper()))
+        pattern = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in spelled)
+        self._pattern = re.compile(rf"(?<![\w-])(?:{pattern})(?:s|es|S|ES)?(?![\w-])") if names else None
+        self._canonical = {_canonical(name.upper()): name for name in names} | {
+            _canonical(name): name for name in names
+        }
 
     def defined_in(self, side: int, index: int) -> frozenset[str]:
         """Return the terms that a clause of one version defines: 0 for the earlier version, 1 for the later."""
@@ -70,7 +74,7 @@ class Terms:
             return
         for match in self._pattern.finditer(text, start, end):
             words = _canonical(match[0])
-            name = self._canonical.get(words) or self._canonical.get(words.removesuffix("s"), match[0])
+            name = self._canonical.get(words) or self._canonical.get(words.rstrip("sS"), match[0])
             yield Value("party" if name in self.parties else "term", match.start(), match.end(), (name,))
 
 

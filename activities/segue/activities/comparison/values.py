@@ -3,7 +3,7 @@
     [value.rule for value in values_of("within thirty (30) days, but not later than 1 May 2025", 0, 54)]
 
 Each is found where it stands, with a canonical form, so that `thirty (30) days` and `30 days`, or `$1,000` and
-`$1,000.00`, are no change.
+`$1,000.00`, are no change. `1.000,50` is read as Europeans write it; what may be read either way is `is_ambiguous`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["Rule", "Value", "figures_of", "label_of", "strength", "values_of"]
+__all__ = ["Rule", "Value", "discrepancy", "figures_of", "is_ambiguous", "label_of", "strength", "values_of"]
 
 Rule = Literal[
     "money",
@@ -21,6 +21,10 @@ Rule = Literal[
     "date",
     "duration",
     "number",
+    "discrepancy",
+    "law",
+    "opposite",
+    "conjunction",
     "modal",
     "negation",
     "qualifier",
@@ -64,9 +68,14 @@ _MONTHS: Final = (
 )
 
 _WORDS = "|".join((*_SPELLED, *_SCALES))
-_FIGURE = r"\d[\d,]*(?:\.\d+)?"
+# As it is written in Europe, where the comma parts the decimals: the first only if nothing else can be meant.
+_EUROPEAN = r"\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)|\d+,\d{1,2}(?!,?\d)"
+_GROUPED = r"\d{1,3}(?:['\u2019\u00a0\u202f]\d{3})+(?:[.,]\d{1,2})?(?!\d)"
+_FIGURE = rf"(?:{_EUROPEAN}|{_GROUPED}|\d+(?:,\d+)*(?:\.\d+)?|(?<![\w.])\.\d+)"
+# No figure is a part of a longer one: `2.9m` is not 2.
+_WHOLE = r"(?![.,]?\d)"
 _NUMBER = (
-    rf"(?:{_FIGURE}(?:\s(?:thousand|million|billion)\b)?|(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*)\b"
+    rf"(?:{_FIGURE}{_WHOLE}(?:\s(?:thousand|million|billion)\b)?|(?:{_WORDS})(?:[\s-]+(?:and\s+)?(?:{_WORDS}))*)\b"
     rf"(?:\s*\(\s*{_FIGURE}\s*%?\s*\))?"
 )
 _MONTH = (
@@ -76,6 +85,7 @@ _MONTH = (
 _SIGN = r"(?:(?<!\w)(?:US|U\.S\.|CA?|AU?|NZ|HK|S)\s?)?[$€£¥₹]"
 _CODE = r"(?:USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|RMB|INR|SEK|NOK|DKK|SGD|HKD)"
 _NAME = r"(?:(?:U\.?S\.?|United\s+States|Canadian|Australian)\s+)?(?:dollars?|euros?|pounds?(?:\s+sterling)?|yen|cents)"
+_PLACE = r"[A-Z][\w'\u2019-]+(?:\s+(?:and\s+|of\s+)?[A-Z][\w'\u2019-]+){0,4}"
 _LABEL = r"(?:\d+(?:\.\d+)*(?:\s?\([A-Za-z0-9]{1,4}\))*|[IVXLC]+(?:\.\d+)*\b|[A-Z](?:-\d+)?\b)"
 _LABELLED = (
     r"(?:Sections?|SECTIONS?|Articles?|ARTICLES?|Clauses?|Paragraphs?|Exhibits?|EXHIBITS?|Schedules?|SCHEDULES?"
@@ -123,9 +133,19 @@ _PATTERNS: Final[tuple[tuple[Rule, re.Pattern[str]], ...]] = (
         re.compile(rf"\b{_LABELLED}\s+{_LABEL}(?:(?:,\s*(?:and\s+|or\s+)?|\s+(?:and|or|through|to)\s+){_LABEL})*"),
     ),
     (
+        "law",
+        re.compile(
+            r"\b(?:[Ll]aws?|LAWS?|[Cc]ourts?|[Jj]urisdiction|[Vv]enue|[Ss]eat|[Aa]rbitration)\s+(?:\w+\s+){0,2}?(?:of|in|is|OF|IN)\s+"
+            r"(?:(?:the|THE)\s+)?(?:(?:State|Commonwealth|Province|Republic|Kingdom|City|County|STATE|COMMONWEALTH)\s+(?:of|OF)\s+)?"
+            rf"(?P<of>{_PLACE})"
+            r"|\b(?P<kind>(?!(?:The|This|That|Any|Each|All|No|Such|Under|In|By|If|An|Its|Other|Where|And)\b)"
+            r"[A-Z][\w-]+(?:\s+[A-Z][\w-]+)?)\s+(?:law|courts?)\b"
+        ),
+    ),
+    (
         "modal",
         re.compile(
-            r"\b(?:shall|must|will|should|can|could|would|might|cannot|may(?!\s+\d)|(?:is|are)\s+(?:hereby\s+)?(?:required|obliged"
+            r"\b(?:SHALL|MUST|WILL|SHOULD|CANNOT|MAY(?!\s+\d)|shall|must|will|should|can|could|would|might|cannot|may(?!\s+\d)|(?:is|are)\s+(?:hereby\s+)?(?:required|obliged"
             r"|obligated|entitled|permitted|allowed)\s+to|agrees?\s+to|undertakes?\s+to|has\s+the\s+right\s+to)\b"
         ),
     ),
@@ -145,7 +165,13 @@ _PATTERNS: Final[tuple[tuple[Rule, re.Pattern[str]], ...]] = (
             re.IGNORECASE,
         ),
     ),
-    ("number", re.compile(rf"(?<![\w.]){_NUMBER}(?![\w])", re.IGNORECASE)),
+    (
+        "number",
+        re.compile(
+            rf"(?<![\w.])(?:{_NUMBER}(?!\w)|{_FIGURE}{_WHOLE}(?:st|nd|rd|th|x|k|m|mm|bn|b)\b)",
+            re.IGNORECASE,
+        ),
+    ),
 )
 
 _FIGURES: Final = ("money", "percentage", "date", "duration", "number")
@@ -159,20 +185,38 @@ def values_of(text: str, start: int, end: int) -> list[Value]:
     taken = bytearray(end - start)
     for rule, pattern in _PATTERNS:
         for match in pattern.finditer(text, start, end):
-            low, high = match.start() - start, match.end() - start
+            # Where a pattern names a group, that is what matters of it.
+            group = match.lastgroup or 0
+            low, high = match.start(group) - start, match.end(group) - start
             if any(taken[low:high]):
                 continue
-            canonical = _canonical(rule, match[0])
+            canonical = _canonical(rule, match[group])
             if canonical is None:
                 continue
             taken[low:high] = b"\1" * (high - low)
-            found.append(Value(rule, match.start(), match.end(), canonical))
+            found.append(Value(rule, *match.span(group), canonical))
     return sorted(found, key=lambda value: value.start)
 
 
 def figures_of(text: str) -> list[Value]:
     """Return the figures of a text, in order: what a reader would check against its source."""
     return [value for value in values_of(text, 0, len(text)) if value.rule in _FIGURES]
+
+
+def discrepancy(text: str) -> tuple[Decimal, Decimal] | None:
+    """Return what a value says in words and what in figures, where the two differ: 60 and 30 of `sixty (30) days`."""
+    stated = re.match(rf"([^\d(]+)\(\D*{_FIGURE}", text)
+    if stated is None:
+        return None
+    words, figure = _spelled(stated[1].casefold()), _amount(" ".join(text.casefold().split()))
+    if isinstance(words, str) or isinstance(figure, str) or words == figure:
+        return None
+    return words, figure
+
+
+def is_ambiguous(text: str) -> bool:
+    """Return whether a figure means one thing in English and another elsewhere: `1.000`, one or a thousand."""
+    return re.search(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![.,]?\d)", text) is not None
 
 
 def strength(modal: str) -> Literal["an obligation", "a permission", "a recommendation"]:
@@ -190,7 +234,7 @@ def label_of(reference: str) -> Iterator[str]:
 
 
 def _canonical(rule: Rule, text: str) -> tuple[object, ...] | None:
-    words = " ".join(text.casefold().split())
+    words = " ".join(re.sub(r"(?<=\d)['\u2019\u00a0\u202f](?=\d{3})", "", text).casefold().split())
     match rule:
         case "date":
             return _date(words)
@@ -206,7 +250,11 @@ def _canonical(rule: Rule, text: str) -> tuple[object, ...] | None:
             return (_amount(words), unit, next((kind for kind in ("business", "working") if kind in words), ""))
         case "number":
             # `one` is an article as often as a number.
-            return None if words == "one" else (_amount(words),)
+            if words == "one":
+                return None
+            # `12th` and `1.5x` are not 12 and 1.5.
+            kind = re.search(r"\d(st|nd|rd|th|x)$", words)
+            return (_amount(words), *(("x" if kind[1] == "x" else "th",) if kind else ()))
         case _:
             return (words,)
 
@@ -217,12 +265,18 @@ def _amount(words: str) -> Decimal | str:
     if figures is None:
         return _spelled(words)
     try:
-        amount = Decimal(figures[1].replace(",", ""))
+        amount = _decimal(figures[1])
     except InvalidOperation:
         return words
-    scale = re.match(r"\s?(thousand|million|billion|bn|mm|k|m)\b", words[figures.end() :])
+    scale = re.match(r"\s?(thousand|million|billion|bn|mm|k|m|b)\b", words[figures.end() :])
     # Without trailing zeros, so that 5 is 5.00.
     return (amount * _MULTIPLES[scale[1]] if scale else amount).normalize()
+
+
+def _decimal(figure: str) -> Decimal:
+    if re.fullmatch(_EUROPEAN, figure):
+        figure = figure.replace(".", "").replace(",", ".")
+    return Decimal(figure.replace(",", ""))
 
 
 def _spelled(words: str) -> Decimal | str:

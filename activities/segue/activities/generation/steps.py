@@ -6,9 +6,10 @@ steps that ask a model belong to the system `llm`, and have its policy, its capa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field
 
 from segue.activities import llm
@@ -153,6 +154,7 @@ class Check(BaseModel):
         brief: What was to be written.
         text: The draft.
         name: What the step is about, for whoever looks.
+        form: Whether nobody has looked yet if it conforms to the schema of the output.
     """
 
     model_config = _MODEL
@@ -160,6 +162,7 @@ class Check(BaseModel):
     brief: ObjectRef
     text: ObjectRef
     name: str = ""
+    form: bool = False
 
 
 class Checked(BaseModel):
@@ -167,11 +170,13 @@ class Checked(BaseModel):
 
     Attributes:
         scores: One for each requirement that has a validator.
+        problem: In what it does not conform to the schema of the output; then it is not scored.
     """
 
     model_config = _MODEL
 
     scores: tuple[Score, ...] = ()
+    problem: str = ""
 
 
 class Judge(BaseModel):
@@ -290,8 +295,15 @@ async def write(request: Write) -> Written:
 @system.activity(name="segue.generation.check")
 async def check(request: Check) -> Checked:
     """Score a draft without a model."""
-    brief = await opened_brief(request.brief)
-    return Checked(scores=await checked(brief, await text_of(request.text)))
+    brief, text = await opened_brief(request.brief), await text_of(request.text)
+    if request.form and brief.output_schema is not None:
+        try:
+            wrong = llm.problems(brief.output_schema, pydantic_core.from_json(text, allow_inf_nan=False))
+        except ValueError:
+            wrong = ("(value): is not JSON",)
+        if wrong:
+            return Checked(problem=_misformed(wrong))
+    return Checked(scores=await checked(brief, text))
 
 
 @llm.system.activity(name="segue.generation.judge")
@@ -346,8 +358,12 @@ def spent(error: llm.ModelError) -> Usage:
 
 def _problem(error: llm.ModelError) -> str:
     if isinstance(error, llm.InvalidOutput) and error.problems:
-        return f"the answer is not of the form asked for: {'; '.join(error.problems[:5])}"[:500]
+        return _misformed(error.problems)
     return error.message[:500]
+
+
+def _misformed(problems: Sequence[str]) -> str:
+    return f"the answer is not of the form asked for: {'; '.join(problems[:5])}"[:500]
 
 
 def _verdicts(judgement: Judgement) -> dict[str, Verdict]:

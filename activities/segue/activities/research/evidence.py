@@ -161,6 +161,8 @@ class Section(BaseModel):
         removed: How many sentences were removed because nothing supports them.
         engine: What wrote it.
         judged: Whether a model looked whether the quotes support the sentences.
+        judge: Which model; empty where none did, and in reports of earlier versions.
+        lacking: The words of the question that none of the quotes has.
     """
 
     model_config = _FROZEN
@@ -170,3 +172,5 @@ class Section(BaseModel):
     removed: int = 0
     engine: str
     judged: bool = False
+    judge: str = ""
+    lacking: tuple[str, ...] = ()

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from segue.activities.documents import Citation, ParsedDocument, Span
-from segue.activities.generation.prose import sentences
 from segue.activities.research.evidence import Note, Passage
 from segue.activities.research.terms import terms
+from segue.activities.support.prose import sentences
 
 __all__ = ["covered", "extracted", "missing", "note_of", "page_of"]
 

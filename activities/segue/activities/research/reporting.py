@@ -6,7 +6,7 @@ Pure text out of pure values. The HTML is one file that needs nothing else, and 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -25,11 +25,14 @@ _STYLE: Final = (
 )
 
 
+_NO_MODELS: Final = ("bm25", "hybrid", "rules")
+
+
 class Unread(BaseModel):
     """A source that could not be read.
 
     Attributes:
-        name: Which.
+        name: Which: its path below the folder that was read.
         problem: Why.
     """
 
@@ -53,9 +56,12 @@ class Report(BaseModel):
         documents: How many documents were searched.
         unread: Sources that could not be read.
         unanswered: The questions to which nothing was found.
+        doubtful: The questions whose answers are extracts that lack most of their words.
         removed: How many sentences were removed because nothing supports them.
         tokens: What the models read and wrote.
         cost_usd: What that cost; None where a model has no price.
+        stopped: The bound of the budget at which no model was asked any more; empty if none was reached.
+        failures: Types of the errors of models for which rules stood in, and of searches that failed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,9 +76,36 @@ class Report(BaseModel):
     documents: int
     unread: tuple[Unread, ...] = ()
     unanswered: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
     removed: int = 0
     tokens: int = 0
     cost_usd: float | None = 0.0
+    stopped: str = ""
+    failures: tuple[str, ...] = ()
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The models that wrote some of its sentences."""
+        wrote = [sentence.engine for section in self.sections for sentence in section.sentences]
+        return tuple(dict.fromkeys(engine for engine in wrote if engine not in _NO_MODELS))
+
+    @property
+    def asked_models(self) -> bool:
+        """Whether a model was asked at all, or would have been."""
+        models = any(engine not in _NO_MODELS for engine in (*self.engines, *self.writers))
+        return bool(models or self.tokens or self.stopped or any(":" not in one for one in self.failures))
+
+    def names(self) -> dict[str, str]:
+        """Return what each source of a quote is called: its name, and its path where several have the name."""
+        sources: dict[str, list[str]] = {}
+        for quote in self.quotes:
+            if quote.source not in sources.setdefault(quote.name, []):
+                sources[quote.name].append(quote.source)
+        return {
+            source: name if len(alike) == 1 else _apart(source, alike)
+            for name, alike in sources.items()
+            for source in alike
+        }
 
     def numbers(self, quotes: Sequence[Quote]) -> list[int]:
         """Return the numbers of some quotes."""
@@ -99,12 +132,13 @@ def as_markdown(report: Report) -> str:
             lines += [f"## {'Answer' if section.question.number == 0 else _escaped(section.question.text)}", ""]
         if not section.sentences:
             lines += ["The documents do not answer this.", ""]
+        lines += [part for note in _section_notes(report, section) for part in (f"*{_escaped(note)}*", "")]
         for sentence in section.sentences:
             cites = "".join(f" [[{number}]](#quote-{number})" for number in report.numbers(sentence.quotes))
             text = _escaped(sentence.text)
             lines.append(f"- {text}{cites}" if sentence.supported else f"- ⚠ **unsupported:** ~~{text}~~{cites}")
         lines.append("")
-    lines += _notes(report)
+    lines += [part for note in _notes(report) for part in (f"*{_escaped(note)}*", "")]
     if report.scores:
         lines += ["## Requirements", "", "| Requirement | Score | Reason | By |", "|---|---|---|---|"]
         lines += [
@@ -114,10 +148,10 @@ def as_markdown(report: Report) -> str:
         ]
         lines += ["", f"Total: {report.total:.2f}", ""]
     lines += ["## Quotes", ""]
+    names = report.names()
     for number, quote in enumerate(report.quotes, 1):
-        lines.append(
-            f'{number}. <a id="quote-{number}"></a>“{_escaped(" ".join(quote.text.split()))}” {_escaped(_where(quote))}'
-        )
+        at = _escaped(_where(quote, names))
+        lines.append(f'{number}. <a id="quote-{number}"></a>“{_escaped(" ".join(quote.text.split()))}” {at}')
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -131,6 +165,7 @@ def as_html(report: Report) -> str:
         if not section.sentences:
             body.append('<p class="note">The documents do not answer this.</p>')
             continue
+        body += [f'<p class="note">{e(note)}</p>' for note in _section_notes(report, section)]
         said: list[str] = []
         for sentence in section.sentences:
             cites = "".join(f'<a href="#quote-{n}">[{n}]</a>' for n in report.numbers(sentence.quotes))
@@ -139,7 +174,7 @@ def as_html(report: Report) -> str:
                 text = f'<mark title="{e(sentence.problem, quote=True)}"><s>{text}</s> (unsupported)</mark>'
             said.append(f"<li>{text}<sup>{cites}</sup></li>")
         body.append(f"<ul>{''.join(said)}</ul>")
-    body += [f'<p class="note">{e(line.strip("*"))}</p>' for line in _notes(report) if line]
+    body += [f'<p class="note">{e(note)}</p>' for note in _notes(report)]
     if report.scores:
         rows = "".join(
             f"<tr><td>{e(one.requirement)}</td><td>{one.score:.2f}{' ✓' if one.met else ''}</td>"
@@ -151,11 +186,12 @@ def as_html(report: Report) -> str:
             f"{rows}</table><p>Total: {report.total:.2f}</p>"
         )
     body.append("<h2>Quotes</h2><ol>")
+    names = report.names()
     for number, quote in enumerate(report.quotes, 1):
         at = quote.citation
         body.append(
             f'<li id="quote-{number}" data-document="{at.document}" data-start="{at.start}" data-end="{at.end}">'
-            f"<blockquote>{e(quote.text)}</blockquote><cite>{e(_where(quote))}</cite></li>"
+            f"<blockquote>{e(quote.text)}</blockquote><cite>{e(_where(quote, names))}</cite></li>"
         )
     body.append("</ol>")
     return (
@@ -165,30 +201,61 @@ def as_html(report: Report) -> str:
 
 
 def _made_by(report: Report) -> str:
-    models = [engine for engine in report.engines if engine not in ("bm25", "hybrid", "rules")]
     searched = f"{report.documents:,} document{'' if report.documents == 1 else 's'} searched"
-    if not models:
-        return f"{searched}. Extractive: sentences of the documents, found by {report.engines[0]}; no model wrote this."
     cost = "" if report.cost_usd is None else f", ${report.cost_usd:.4f}"
-    return f"{searched}. Made by {', '.join(report.engines)}; {report.tokens:,} tokens{cost}."
+    took = f"{report.tokens:,} tokens{cost}"
+    if not report.writers:
+        said = f"{searched}. Extractive: sentences of the documents, found by {report.engines[0]}; no model wrote this."
+        return said if not report.tokens else f"{said} Models were asked: {took}."
+    return f"{searched}. Made by {', '.join(report.engines)}; {took}."
+
+
+def _section_notes(report: Report, section: Section) -> list[str]:
+    """Return what made a section, where that is not said of the whole report, and what speaks against it."""
+    notes: list[str] = []
+    if section.sentences and report.asked_models:
+        if section.engine in _NO_MODELS:
+            notes.append("Extracted by rules, word for word: a model wrote nothing here that its quotes support.")
+        elif section.judged:
+            by = section.judge or "a model"
+            notes.append(f"Written by {section.engine}; {by} looked whether the quotes support it.")
+        else:
+            notes.append(f"Written by {section.engine}; no model judged it, only rules, which are stricter then.")
+    if section.question.text in report.doubtful and section.lacking:
+        notes.append(f"This may be no answer: none of its quotes has the words {', '.join(section.lacking)}.")
+    return notes
 
 
 def _notes(report: Report) -> list[str]:
+    """Return what is to be said of the report as a whole."""
     lines: list[str] = []
     if report.removed:
         sentences = "sentence was" if report.removed == 1 else "sentences were"
-        lines.append(f"*{report.removed} {sentences} removed: nothing in the documents supports them.*")
-    lines += [f"*Nothing was found on: {_escaped(one)}*" for one in report.unanswered]
+        lines.append(f"{report.removed} {sentences} removed: nothing in the documents supports them.")
+    lines += [f"Nothing was found on: {one}" for one in report.unanswered]
+    if report.stopped:
+        lines.append(f"The budget was used up ({report.stopped}): no model was asked from then on.")
+    if report.failures:
+        lines.append(f"What failed, and rules stood in for: {'; '.join(report.failures)}")
     if report.unread:
         named = "; ".join(f"{one.name} ({one.problem})" for one in report.unread[:10])
         more = f"; and {len(report.unread) - 10:,} more" if len(report.unread) > 10 else ""
-        lines.append(f"*Could not be read: {_escaped(_line(named))}{more}*")
-    return [part for line in lines for part in (line, "")]
+        lines.append(f"Could not be read: {named}{more}")
+    return lines
 
 
-def _where(quote: Quote) -> str:
+def _apart(source: str, alike: Sequence[str]) -> str:
+    """Return the end of a source's path from where it differs from others of the same name."""
+    parts = [one.split("/") for one in alike]
+    same = next(
+        (at for at, level in enumerate(zip(*parts, strict=False)) if len(set(level)) > 1), min(map(len, parts)) - 1
+    )
+    return "/".join(source.split("/")[same:])
+
+
+def _where(quote: Quote, names: Mapping[str, str]) -> str:
     page = f", page {quote.page}" if quote.page else ""
-    return f"{quote.name}{page}, characters {quote.citation.start:,} to {quote.citation.end:,}"
+    return f"{names[quote.source]}{page}, characters {quote.citation.start:,} to {quote.citation.end:,}"
 
 
 def _line(text: str) -> str:

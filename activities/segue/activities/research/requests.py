@@ -346,6 +346,7 @@ class Answered(BaseModel):
         sentences: A model's sentences, looked at; None where no model wrote any.
         engine: What wrote them, or found the notes.
         judged: Whether a model looked whether the quotes support them.
+        judge: Which model.
     """
 
     model_config = _MODEL
@@ -355,6 +356,7 @@ class Answered(BaseModel):
     sentences: ObjectRef | None = None
     engine: str
     judged: bool = False
+    judge: str = ""
 
 
 class Compose(BaseModel):
@@ -389,6 +391,7 @@ class Composed(BaseModel):
         removed: How many were removed.
         marked: How many are marked.
         unanswered: How many sections are empty.
+        doubtful: How many are extracts that lack most of the question's words.
         engines: What wrote it.
     """
 
@@ -402,6 +405,7 @@ class Composed(BaseModel):
     removed: int
     marked: int
     unanswered: int
+    doubtful: int = 0
     engines: tuple[str, ...]
 
 
@@ -416,6 +420,8 @@ class Publish(BaseModel):
         documents: How many documents were searched.
         unread: Sources that could not be read.
         usage: What it took.
+        stopped: The bound of the budget at which no model was asked any more.
+        failures: Types of the errors of models, and of searches.
         store: Object URL prefix.
     """
 
@@ -428,6 +434,8 @@ class Publish(BaseModel):
     documents: int = 0
     unread: tuple[Unread, ...] = ()
     usage: Usage = Usage()
+    stopped: str = ""
+    failures: tuple[str, ...] = ()
     store: ObjectPrefix
 
 

@@ -6,7 +6,7 @@ Every step takes and returns references, spans and counts; texts lie in the stor
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from segue.activities import documents, objects, retrieval
@@ -19,7 +19,7 @@ from segue.activities.policy import Policy
 from segue.activities.research.dividing import divided
 from segue.activities.research.drafts import DraftSection, section_task
 from segue.activities.research.evidence import Lookup, Note, Passage, Question, Quote, Section, Sentence
-from segue.activities.research.extracting import covered, extracted, missing
+from segue.activities.research.extracting import covered, extracted
 from segue.activities.research.kept import document_of, keep, keep_document, kept, opened_notes, opened_passages
 from segue.activities.research.reporting import Report, answer_text, as_html, as_markdown
 from segue.activities.research.requests import (
@@ -75,6 +75,7 @@ system = System("research", policy=Policy())
 """What research does by itself: on the queue of the workflow."""
 
 _SHOWN: Final = 20
+_DOUBTFUL_ABOVE: Final = 0.5
 
 
 @documents.system.activity(name="segue.research.load")
@@ -193,7 +194,10 @@ async def compose(request: Compose) -> Composed:
             section = found.model_copy(
                 update={"removed": section.removed, "sentences": (*found.sentences, *section.sentences)}
             )
-        sections.append(section)
+        there = (f"{quote.text} {quote.name}" for sentence in section.sentences for quote in sentence.quotes)
+        lacks = [word.strip("?!.,;:\"'()") for word in _lacking(question, there).split()]
+        judge = one.judge if section.judged else ""
+        sections.append(section.model_copy(update={"judge": judge, "lacking": tuple(lacks)}))
     said = [sentence for section in sections for sentence in section.sentences]
     return Composed(
         sections=await keep(request.store, "sections", sections, list[Section]),
@@ -204,6 +208,7 @@ async def compose(request: Compose) -> Composed:
         removed=sum(section.removed for section in sections),
         marked=sum(not sentence.supported for sentence in said),
         unanswered=sum(not section.sentences for section in sections),
+        doubtful=len(_doubtful(sections)),
         engines=tuple(dict.fromkeys(sentence.engine for sentence in said)),
     )
 
@@ -222,9 +227,12 @@ async def publish(request: Publish) -> Published:
         documents=request.documents,
         unread=request.unread,
         unanswered=tuple(section.question.text for section in sections if not section.sentences),
+        doubtful=_doubtful(sections),
         removed=request.composed.removed,
         tokens=request.usage.tokens,
         cost_usd=request.usage.cost_usd,
+        stopped=request.stopped,
+        failures=request.failures,
     )
     return Published(
         markdown=await put(request.store, "reports", as_markdown(report), "md"),
@@ -336,8 +344,23 @@ async def rephrased(questions: ObjectRef, question: Question, query: str, store:
 
 def lacking(question: Question, notes: Sequence[Note]) -> str:
     """Return the words of a question that its notes lack, as the question has them."""
-    stems = set(missing(question.text, notes))
-    return " ".join(word for word in question.text.split() if stems & set(terms(word)))
+    return _lacking(question, (note.quote for note in notes))
+
+
+def _lacking(question: Question, texts: Iterable[str]) -> str:
+    there = {term for text in texts for term in terms(text)}
+    return " ".join(word for word in question.text.split() if set(terms(word)) - there)
+
+
+def _doubtful(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Return the questions that extracts hardly answer: of what a model wrote, the judge was asked."""
+    found: list[str] = []
+    for section in sections:
+        asked = [word for word in section.question.text.split() if terms(word)]
+        extracted_only = bool(section.sentences) and section.engine == "rules"
+        if extracted_only and len(section.lacking) > len(asked) * _DOUBTFUL_ABOVE:
+            found.append(section.question.text)
+    return tuple(found)
 
 
 def _quotes(sections: Sequence[Section]) -> list[Quote]:

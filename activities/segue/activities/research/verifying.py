@@ -6,17 +6,17 @@ there counts for nothing; a sentence without a quote, or that says more than its
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from segue.activities import documents
 from segue.activities.documents import Citation, ParsedDocument, Span
-from segue.activities.generation.prose import sentences
 from segue.activities.research.drafts import DraftCitation, DraftSection
 from segue.activities.research.evidence import Note, Question, Quote, Section, Sentence, Unsupported
 from segue.activities.research.extracting import page_of
-from segue.activities.research.support import problem
+from segue.activities.research.support import UNJUDGED
+from segue.activities.support import Evidence, problem, quoted
+from segue.activities.support.prose import sentences
 
 __all__ = ["extractive", "located", "quote_of", "settled", "verified"]
 
@@ -24,9 +24,6 @@ Parsed = Callable[[Note], ParsedDocument]
 
 # How far around a note's own words a quote may stand: writers complete a sentence that the note has cut.
 _AROUND: Final = 400
-
-# Where one part of a sentence ends and another begins.
-_PART: Final = re.compile(r"[.;:,!?\n(]\s|\b(?:and|but|or|provided|if)\b", re.IGNORECASE)
 
 
 def verified(draft: DraftSection, notes: Sequence[Note], parsed: Parsed, engine: str, share: float) -> list[Sentence]:
@@ -37,13 +34,13 @@ def verified(draft: DraftSection, notes: Sequence[Note], parsed: Parsed, engine:
         notes: The notes that it was given.
         parsed: Returns the document of a note.
         engine: Which model.
-        share: How much of a sentence its quotes must have.
+        share: From `UNJUDGED` on nobody else looks, and a sentence has to be nearly its quote.
     """
     by_number = {note.number: note for note in notes}
     found: list[Sentence] = []
     for one in draft.sentences:
         quotes: list[Quote] = []
-        contexts: list[str] = []
+        cited: list[Evidence] = []
         invented = 0
         for citation in one.citations:
             note = by_number.get(citation.note)
@@ -52,12 +49,13 @@ def verified(draft: DraftSection, notes: Sequence[Note], parsed: Parsed, engine:
                 invented += 1
             elif quote not in quotes and note is not None:
                 quotes.append(quote)
-                contexts.append(_context(quote.citation, parsed(note)))
+                place = quote.citation
+                cited.append(quoted(parsed(note).text, place.start, place.end, source=place.document))
         whole = " ".join(one.text.split())
         # A writer may hide a second sentence behind the first one's quotes: each has to stand on them by itself.
         for start, end in sentences(whole):
             text = whole[start:end]
-            why = problem(text, [quote.text for quote in quotes], contexts=contexts, share=share)
+            why = problem(text, cited, judged=share < UNJUDGED)
             if why and invented:
                 why = f"{invented} of its {len(one.citations)} quotes stand in no source, and {why}"
             found.append(Sentence(text=text, quotes=tuple(quotes), supported=not why, problem=why, engine=engine))
@@ -111,9 +109,3 @@ def located(citation: DraftCitation, note: Note, parsed: Parsed) -> Quote | None
         page=page_of(document, span.start),
         source=note.source,
     )
-
-
-def _context(span: Span, document: ParsedDocument) -> str:
-    """Return a quote with what stands before it in its own part of the sentence: there a denial may be cut off."""
-    before = document.text[max(span.start - _AROUND, 0) : span.start]
-    return _PART.split(before)[-1] + document.quote(span)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from segue.activities.documents.parsed import ParsedDocument
 from segue.activities.documents.spans import Citation
 from segue.activities.summary._plan import Candidate, Plan, planned
+from segue.activities.summary._sentences import length_of
 from segue.activities.summary._summary import Part, Statement, Summary
 from segue.activities.summary._topics import Kind, Topic
 
@@ -77,7 +78,7 @@ def _chosen(plan: Plan, words: int) -> list[list[Candidate]]:
 
 
 def _length(one: Candidate) -> int:
-    return len(one.sentence.text.split())
+    return length_of(one.sentence.text)
 
 
 def _worthiest(

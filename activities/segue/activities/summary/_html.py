@@ -11,7 +11,8 @@ from typing import Final
 
 from segue.activities.documents.parsed import Clause, ParsedDocument
 from segue.activities.documents.spans import Citation
-from segue.activities.summary._summary import Statement, Summary
+from segue.activities.summary._summary import Part, Statement, Summary
+from segue.activities.summary._told import counted, of_part, of_summary
 
 __all__ = ["to_html"]
 
@@ -31,7 +32,7 @@ def to_html(summary: Summary, document: ParsedDocument) -> str:
             f"<title>{_text(summary.name)}: summary</title><style>{_style()}</style></head><body>",
             _header(summary),
             '<div class="page"><main>',
-            *(_part(part.title, part.statements, numbers) for part in summary.parts),
+            *(_part(part, of_part(summary, part), numbers) for part in summary.parts),
             _left_out(summary),
             '</main><aside aria-label="Sources"><h2>Sources</h2><ol>',
             *_sources(numbers, document),
@@ -53,26 +54,19 @@ def _numbered(summary: Summary) -> dict[Citation, int]:
 
 
 def _header(summary: Summary) -> str:
-    models = [engine for engine in summary.engines if engine != "extractive"]
-    removed = sum(part.removed for part in summary.parts)
-    told = (
-        f"Written by <b>{_text(', '.join(models))}</b>; each sentence cites, and its figures and names were checked."
-        if models
-        else "Sentences of the document, word for word. No model took part."
-    )
-    if removed:
-        told += f" {removed} unsupported {'sentence was' if removed == 1 else 'sentences were'} removed."
     return (
         f"<header><p class='eyebrow'>Summary</p><h1>{_text(summary.name)}</h1>"
-        f"<p class='lead'><b>{summary.words}</b> words of {summary.sentences} sentences, read as "
-        f"{_KINDS[summary.kind]}.</p><p class='engine'>{told}</p></header>"
+        f"<p class='lead'><b>{summary.words}</b> {'word' if summary.words == 1 else 'words'} of "
+        f"{counted(summary.sentences, 'sentence')}, read as "
+        f"{_KINDS[summary.kind]}.</p><p class='engine'>{_text(of_summary(summary))}</p></header>"
     )
 
 
-def _part(title: str, statements: tuple[Statement, ...], numbers: dict[Citation, int]) -> str:
-    said = " ".join(_said(one, numbers) for one in statements)
-    heading = f"<h2>{_text(title)}</h2>" if title else ""
-    return f"<section>{heading}<p>{said}</p></section>"
+def _part(part: Part, told: str, numbers: dict[Citation, int]) -> str:
+    said = " ".join(_said(one, numbers) for one in part.statements)
+    heading = f"<h2>{_text(part.title)}</h2>" if part.title else ""
+    engine = f"<small>{_text(told)}</small>" if told else ""
+    return f"<section>{heading}{engine}<p>{said}</p></section>"
 
 
 def _said(one: Statement, numbers: dict[Citation, int]) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from segue.activities.documents.parsed import ParsedDocument
 from segue.activities.documents.spans import Citation
 from segue.activities.summary._summary import Summary
+from segue.activities.summary._told import counted, of_part, of_summary
 
 __all__ = ["to_markdown"]
 
@@ -23,17 +24,20 @@ def to_markdown(summary: Summary, document: ParsedDocument) -> str:
 def _lines(summary: Summary, document: ParsedDocument) -> Iterator[str]:
     cited = (citation for part in summary.parts for one in part.statements for citation in one.citations)
     numbers = {citation: number for number, citation in enumerate(dict.fromkeys(cited), 1)}
-    models = [engine for engine in summary.engines if engine != "extractive"]
     yield f"# {_plain(summary.name)}"
     yield ""
     yield (
-        f"{summary.words} words of {summary.sentences} sentences, document `{summary.document}`. "
-        + (f"Written by {_plain(', '.join(models))}." if models else "Sentences of the document; no model took part.")
+        f"{counted(summary.words, 'word')} of {counted(summary.sentences, 'sentence')}, "
+        f"document `{summary.document}`. {_plain(of_summary(summary))}"
     )
     for part in summary.parts:
         yield ""
-        yield f"## {_plain(part.title)}"
-        yield ""
+        if part.title:
+            yield f"## {_plain(part.title)}"
+            yield ""
+        if told := of_part(summary, part):
+            yield f"*{_plain(told)}*"
+            yield ""
         for one in part.statements:
             notes = "".join(f"[^{numbers[citation]}]" for citation in one.citations)
             yield f"- {'' if one.supported else '**unsupported:** '}{_plain(one.text)}{notes}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from segue.activities.comparison.values import figures_of
 from segue.activities.documents.parsed import ParsedDocument
 from segue.activities.summary._ranking import centrality, vectors_of
-from segue.activities.summary._sentences import Sentence, sentences_of
+from segue.activities.summary._sentences import Sentence, length_of, sentences_of
 from segue.activities.summary._topics import Kind, Topic, kind_of, topics_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def planned(document: ParsedDocument, *, words: int, kind: Kind | None = None, t
 
 
 def _worth(sentence: Sentence, rank: float, has_topics: bool, longest: int) -> float:
-    words = len(sentence.text.split())
+    words = length_of(sentence.text)
     figures = min(len(figures_of(sentence.text)), 3) / 3
     # Where topics say what matters, a sentence need not be about what most of the document is.
     worth = 0.5 * rank + 0.35 * figures if has_topics else 0.8 * rank + 0.1 * figures

@@ -10,7 +10,7 @@ from typing import Final
 from segue.activities.documents.parsed import Clause, ParsedDocument
 from segue.activities.documents.spans import Span
 
-__all__ = ["Sentence", "sentences_of"]
+__all__ = ["Sentence", "length_of", "sentences_of"]
 
 _END: Final = re.compile(r"[.!?\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]]*(?=\s|$|[\u3002-\uffef])|\n\s*\n")
 _ABBREVIATION: Final = re.compile(
@@ -19,6 +19,10 @@ _ABBREVIATION: Final = re.compile(
     re.IGNORECASE,
 )
 _BULLETS: Final = "\u2022\u25cf\u25aa\u2023\u00b7*"
+# Scripts that put no space between words, of which a word has two characters or so.
+_UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# A line that ends so is none of a heading, however short it is.
+_STOPS: Final = ("\u3002", "\uff01", "\uff1f")
 _LOWER: Final = re.compile(r"\s+[a-z]")
 
 
@@ -47,14 +51,24 @@ def sentences_of(document: ParsedDocument) -> list[Sentence]:
     """Return the sentences of a document's text; headings, and what its pages repeat, are none."""
     found: list[Sentence] = []
     for index, clause in enumerate(document.clauses):
-        if clause.kind not in ("text", "row"):
+        said = clause.kind in ("text", "row") or document.text[clause.start : clause.end].endswith(_STOPS)
+        if not said or clause.kind in ("furniture", "contents"):
             continue
         start = _start(document.text, clause)
+        section = tuple(title for title in clause.section if not title.endswith(_STOPS))
         for place, (low, high) in enumerate(_split(document.text, start, clause.end)):
             text = " ".join(document.text[low:high].split())
             span = Span(start=low, end=high)
-            found.append(Sentence(span, text, index, place, clause.section, clause.speaker))
+            found.append(Sentence(span, text, index, place, section, clause.speaker))
     return found
+
+
+def length_of(text: str) -> int:
+    """Return how many words a text has, in a script without spaces half as many as characters."""
+    rest, characters = _UNSPACED.subn(" ", text)
+    if not characters:
+        return len(text.split())
+    return sum(any(one.isalnum() for one in word) for word in rest.split()) + (characters + 1) // 2
 
 
 def _start(text: str, clause: Clause) -> int:

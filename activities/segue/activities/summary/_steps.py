@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # Of the rules by which sentences are chosen: what was chosen by other ones is another object.
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 
 system = System(
     "summary",
@@ -147,12 +147,14 @@ class WriteSummary(_Request):
         summary: The object that holds the summary of its own sentences.
         store: Folder of the reports.
         written: The parts that a model wrote; each takes the place of its own.
+        asked: The model that was asked, whether or not it answered.
     """
 
     document: Document
     summary: ObjectRef
     store: ObjectPrefix
     written: tuple[WrittenPart, ...] = ()
+    asked: str = ""
 
 
 class SummaryReport(_Request):
@@ -259,8 +261,10 @@ async def write_summary(request: WriteSummary) -> SummaryReport:
         said = Part.model_validate_json(await objects.read(one.part))
         # What a model could not bear out at all is told in the document's own sentences.
         parts[one.number] = said if said.statements else parts[one.number].model_copy(update={"removed": said.removed})
-    summary = summary.model_copy(update={"parts": tuple(parts)})
-    told = "\0".join(map(str, (_VERSION, request.summary.sha256, *(one.part.sha256 for one in request.written))))
+    summary = summary.model_copy(update={"parts": tuple(parts), "asked": request.asked})
+    told = "\0".join(
+        map(str, (_VERSION, request.summary.sha256, request.asked, *(one.part.sha256 for one in request.written)))
+    )
     folder = objects.join(request.store, "summaries", hashlib.sha256(told.encode()).hexdigest()[:24])
     page, notes, data = to_html(summary, document), to_markdown(summary, document), summary.model_dump_json()
     return SummaryReport(

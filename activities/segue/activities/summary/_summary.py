@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from segue.activities.documents.spans import Citation, Digest
+from segue.activities.summary._sentences import length_of
 from segue.activities.summary._topics import Kind
 
 __all__ = ["Part", "Statement", "Summary"]
@@ -59,6 +60,7 @@ class Summary(_Model):
         parts: What is said, in order.
         left_out: Sections that the summary has no room for.
         sentences: How many sentences the document has.
+        asked: The model that was asked to write parts, whether or not it did; empty if none was.
     """
 
     name: str
@@ -67,11 +69,12 @@ class Summary(_Model):
     parts: tuple[Part, ...]
     left_out: tuple[str, ...] = ()
     sentences: int = Field(ge=0)
+    asked: str = ""
 
     @property
     def words(self) -> int:
         """How many words it has, headings left out."""
-        return sum(len(one.text.split()) for part in self.parts for one in part.statements)
+        return sum(length_of(one.text) for part in self.parts for one in part.statements)
 
     @property
     def text(self) -> str:

@@ -6,18 +6,16 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from segue.workers.cli import options, output
+from segue.workers.cli import options, output, spending
 from segue.workers.cli.connection import Connection
 from segue.workers.cli.exits import Exit, Failure
 
 if TYPE_CHECKING:
-    from segue.activities.llm import Comparison, Model, Price, Scorer, Usage
-
-_UNKNOWN: Final = "?"
+    from segue.activities.llm import Comparison, Model, Price, Scorer
 
 
 @click.group("evals", short_help="Ask again what runs asked models, and compare; what runs spent")
@@ -111,7 +109,7 @@ async def usage_command(*, workflow_id: str, run_id: str | None, connection: Con
 
     client = await connection.client()
     with connection.explained(workflow_id, run_id):
-        rows = await _spent(client, workflow_id, run_id)
+        rows = await spending.spent(client, workflow_id, run_id)
     total = sum((usage for *_, usage in rows), Usage())
     if as_json:
         steps = [{"step": step, "engine": engine, "usage": usage} for step, engine, usage in rows]
@@ -120,7 +118,7 @@ async def usage_command(*, workflow_id: str, run_id: str | None, connection: Con
     if not rows:
         click.echo(f"No step of {workflow_id} says that it asked a model", err=True)
         return Exit.OK
-    shown = [(step, engine, *_counts(usage)) for step, engine, usage in [*rows, ("", "total", total)]]
+    shown = [(step, engine, *spending.counts(usage)) for step, engine, usage in [*rows, ("", "total", total)]]
     for line in output.table(("STEP", "ENGINE", "CALLS", "READ", "WRITTEN", "COST"), shown):
         click.echo(line)
     return Exit.OK
@@ -132,7 +130,7 @@ def _compared(made: Comparison) -> Iterator[str]:
     names = list(sides[0].scores)
     rows = [
         (when, side.engine, f"{side.answered}/{side.calls}", *(f"{side.scores[name]:.2f}" for name in names),
-         *_counts(side.usage)[1:])
+         *spending.counts(side.usage)[1:])
         for when, side in zip(("before", "after"), sides, strict=True)
     ]  # fmt: skip
     yield from output.table(
@@ -141,12 +139,6 @@ def _compared(made: Comparison) -> Iterator[str]:
     for when, side in zip(("before", "after"), sides, strict=True):
         if side.errors:
             yield f"{when}: {', '.join(f'{count} {error}' for error, count in side.errors.items())}"
-
-
-def _counts(usage: Usage) -> tuple[str, str, str, str]:
-    about = "~" if usage.estimated else ""
-    cost = _UNKNOWN if usage.cost_usd is None else f"${usage.cost_usd:.6f}"
-    return str(usage.calls), f"{about}{usage.input_tokens:,}", f"{about}{usage.output_tokens:,}", about + cost
 
 
 def _model(name: str, base_url: str, key: str | None, price: str | None, label: str) -> Model:
@@ -194,36 +186,3 @@ def _scorer(text: str) -> Scorer:
     if found is None:
         raise ValueError(f"--score {text!r}: module {module!r} has no {name!r}")
     return found
-
-
-async def _spent(client: Any, workflow_id: str, run_id: str | None) -> list[tuple[str, str, Usage]]:
-    """Return each step that tells what it took: its id, the engine, and what that took."""
-    from segue.activities.llm import accounts
-
-    names: dict[int, str] = {}
-    rows: list[tuple[str, str, Usage]] = []
-    async for event in client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events():
-        if event.HasField("activity_task_scheduled_event_attributes"):
-            names[event.event_id] = event.activity_task_scheduled_event_attributes.activity_id
-        elif event.HasField("activity_task_completed_event_attributes"):
-            told = event.activity_task_completed_event_attributes
-            payloads, scheduled = told.result.payloads, told.scheduled_event_id
-            rows += [(names[scheduled], *one) for value in await _decoded(client, payloads) for one in accounts(value)]
-        elif event.HasField("activity_task_failed_event_attributes"):
-            failed = event.activity_task_failed_event_attributes
-            payloads = failed.failure.application_failure_info.details.payloads
-            rows += [
-                (names[failed.scheduled_event_id], *one)
-                for value in await _decoded(client, payloads)
-                for one in accounts(value)
-            ]
-    return rows
-
-
-async def _decoded(client: Any, payloads: Any) -> list[Any]:
-    if not payloads:
-        return []
-    try:
-        return list(await client.data_converter.decode(payloads))
-    except Exception:  # a codec may raise anything, and a sum with a gap is better than none
-        return []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from segue.workers.cli import options, output
+from segue.workers.cli import options, output, spending
 from segue.workers.cli.connection import Connection
 from segue.workers.cli.executions import STATUSES, executions, with_status
 from segue.workers.cli.exits import Exit, Failure
@@ -43,7 +43,8 @@ async def status_command(
     """Show a run and each of its steps: state, attempts, times, the last error, what it waits for.
 
     Everything comes from the server, so it is there whether or not a worker is alive. With --watch the exit code is
-    that of the run: 0 if it completed, 1 if not.
+    that of the run: 0 if it completed, 1 if not. A run that asked models ends with what they took in all; `segue evals
+    usage` tells it by step.
     """
     from segue.client.inspect import run
     from segue.client.table import render
@@ -56,10 +57,13 @@ async def status_command(
         return await follow(handle, connection, as_json=as_json, to_stderr=False)
     with connection.explained(workflow_id, run_id):
         found = await run(handle)
+        total = None if as_json else spending.line(await spending.spent(client, workflow_id, run_id))
     if as_json:
         output.print_json(found)
     else:
         click.echo(render(found, output.terminal_size()[0], output.coloured(), options=connection.options))
+        if total is not None:
+            click.echo(f"\n{total}")
     return Exit.OK
 
 

@@ -7,12 +7,11 @@ an object; the history holds its references, the names and arguments of the call
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import pydantic
-import pydantic_core
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
 
@@ -20,8 +19,9 @@ from segue.activities import faithful
 from segue.activities.agents import steps
 from segue.activities.agents.steps import Append, ToolAnswer, Turn, Turned
 from segue.activities.errors import PayloadError, describe
-from segue.activities.llm import Tool, ToolCall, schema_of
+from segue.activities.llm import Tool, ToolCall, Usage
 from segue.activities.objects import ObjectRef
+from segue.workflows.agents.answers import content, fitting, object_schema, unwrapped
 from segue.workflows.agents.shown import ShownAgent, State, show
 from segue.workflows.agents.task import AgentResult, AgentTask, FinishReason, Progress
 from segue.workflows.agents.tools import AgentTool, InvalidArguments
@@ -39,6 +39,25 @@ _NOT_ALONE: Final = "Not called: the answer was given in the same turn."
 _MOST_CALLS: Final = 20
 _SHOWN_ARGUMENTS: Final = 2000
 _MESSAGE: Final = 1000
+# What one turn is told of its tools is one value of the history, which ends at 2 MB.
+_ANSWERS_BYTES: Final = 1_000_000
+
+# Another agent ends at the time that is left by itself, and then tells what it spent.
+_GRACE: Final = timedelta(seconds=10)
+_OUT_OF_TIME: Final = (
+    "Given up: the time of the budget is used up. Whether it took effect, if it was called, is not known."
+)
+
+# Of these another answer of the same model may be free.
+_AGAIN: Final[dict[str, str]] = {
+    "Truncated": "Your answer was cut off at its greatest length, and nothing of it was kept. Give it again, shorter.",
+    "InvalidOutput": "Your answer could not be read, and nothing of it was kept. Give it again.",
+}
+
+# Runs that began before these were so go on as they began.
+_ASKS_AGAIN: Final = "segue.agents/asks-again"
+_BOUNDED: Final = "segue.agents/tools-bounded"
+_COUNTED: Final = "segue.agents/children-counted"
 
 
 class Conversation:
@@ -67,9 +86,10 @@ class Conversation:
         self._offered = [one.offered() for one in tools]
         if output is not None:
             told = "Give your final answer. Call it alone, when the task is done."
-            self._offered.append(Tool(name=ANSWER, description=told, parameters=_object_schema(output)))
+            self._offered.append(Tool(name=ANSWER, description=told, parameters=object_schema(output)))
         self._state: State = "thinking"
         self._calling: tuple[str, ...] = ()
+        self._children = Usage()
         self._name = show(task.name, self)
 
     async def run(self, full: Callable[[int], bool] = lambda turns: False) -> AgentResult[Any] | None:
@@ -117,7 +137,7 @@ class Conversation:
             tools=tuple(self._offered),
             store=task.store,
             name=f"{self._name}: turn {before.turns + 1}",
-            maximum_tokens=_least(task.maximum_tokens, task.budget.tokens_left(before.usage, 1)),
+            maximum_tokens=_least(task.maximum_tokens, task.budget.answer_tokens(before.usage, 1, task.model)),
             temperature=task.temperature,
         )
         try:
@@ -138,10 +158,14 @@ class Conversation:
             began=before.began,
         )
         if turned.failure is not None:
+            again = _AGAIN.get(turned.failure)
+            if again is not None and before.prompt != again and workflow.patched(_ASKS_AGAIN):
+                self._prompt(again)
+                return None
             return await self._ended("model_failed", problem=f"{turned.failure}: {turned.problem}")
         if not turned.calls:
             return await self._said(turned)
-        return await self._called(turned.calls)
+        return await self._called(turned.calls, turned.unfit)
 
     async def _said(self, turned: Turned) -> AgentResult[Any] | None:
         """Return the end, if a text is the answer; else have the model told what is wanted."""
@@ -153,13 +177,16 @@ class Conversation:
             return None
         return await self._ended("answered", output=turned.output)
 
-    async def _called(self, calls: Sequence[ToolCall]) -> AgentResult[Any] | None:
+    async def _called(self, calls: Sequence[ToolCall], unfit: Mapping[str, str]) -> AgentResult[Any] | None:
         answers: dict[int, ToolAnswer] = {}
         for at, call in enumerate(calls):
+            if call.id in unfit:
+                answers[at] = ToolAnswer(call=call.id, content=unfit[call.id])
+                continue
             if self._output is None or call.name != ANSWER:
                 continue
             try:
-                value = faithful.adapter(self._output).validate_json(_unwrapped(self._output, call.arguments))
+                value = faithful.adapter(self._output).validate_json(unwrapped(self._output, call.arguments))
             except (pydantic.ValidationError, ValueError) as error:
                 why = describe(error) if isinstance(error, pydantic.ValidationError) else str(error)
                 answers[at] = ToolAnswer(call=call.id, content=f"Your answer is not of the form asked for: {why}")
@@ -168,20 +195,27 @@ class Conversation:
             return await self._ended("answered", value=value)
         rest = [(at, call) for at, call in enumerate(calls) if at not in answers]
         self._state, self._calling = "calling", tuple(call.name for _, call in rest)
-        first = self.progress.calls
+        first, self._children = self.progress.calls, Usage()
+        agents = sum(self._is_agent(call) for _, call in rest[:_MOST_CALLS])
         made = await asyncio.gather(
-            *(self._call(call, first + number) for number, (_, call) in enumerate(rest[:_MOST_CALLS], 1))
+            *(self._call(call, first + number, agents) for number, (_, call) in enumerate(rest[:_MOST_CALLS], 1))
         )
         for (at, call), answer in zip(rest[:_MOST_CALLS], made, strict=True):
             answers[at] = ToolAnswer(call=call.id, content=answer)
         for at, call in rest[_MOST_CALLS:]:
             answers[at] = ToolAnswer(call=call.id, content=f"Not called: at most {_MOST_CALLS} calls a turn.")
         self._calling = ()
-        self.progress = self.progress.model_copy(update={"calls": first + len(rest[:_MOST_CALLS])})
+        self.progress = self.progress.model_copy(
+            update={"calls": first + len(rest[:_MOST_CALLS]), "usage": self.progress.usage + self._children}
+        )
         self._answer(answers[at] for at in range(len(calls)))
         return None
 
-    async def _call(self, call: ToolCall, number: int) -> str | ObjectRef:
+    def _is_agent(self, call: ToolCall) -> bool:
+        tool = self._tools.get(call.name)
+        return tool is not None and tool.agent is not None
+
+    async def _call(self, call: ToolCall, number: int, agents: int) -> str | ObjectRef:
         """Return what a tool answers, or why it was not called, for the model to go on with."""
         tool = self._tools.get(call.name)
         if tool is None:
@@ -190,10 +224,19 @@ class Conversation:
             arguments = tool.arguments(call.arguments)
         except InvalidArguments as problem:
             return f"Not called, because the arguments do not fit: {problem}"[:_MESSAGE]
+        work = self._answered(tool, call, arguments, number, agents)
+        left = self._task.budget.time_left(self._elapsed())
+        if left is None or not workflow.patched(_BOUNDED):
+            return await work
+        return await self._in_time(work, left if tool.agent is None else left + _GRACE, tool.name)
+
+    async def _answered(
+        self, tool: AgentTool, call: ToolCall, arguments: tuple[Any, ...], number: int, agents: int
+    ) -> str | ObjectRef:
         if tool.waits_for_approval and (refused := await self._refused(tool, call)):
             return refused
         try:
-            return _content(await self._made(tool, arguments, number))
+            return content(await self._made(tool, arguments, number, agents))
         except PayloadError as problem:
             return f"Not called, because the arguments do not fit: {problem.message}"[:_MESSAGE]
         except (ActivityError, ChildWorkflowError) as error:
@@ -204,21 +247,55 @@ class Conversation:
             kind = cause.type if isinstance(cause, ApplicationError) and cause.type else type(cause).__name__
             return f"The call failed. {kind}: {said.removeprefix(f'{kind}: ')}"[:_MESSAGE]
 
-    async def _made(self, tool: AgentTool, arguments: tuple[Any, ...], number: int) -> Any:
+    async def _in_time(self, work: Coroutine[Any, Any, str | ObjectRef], left: timedelta, name: str) -> str | ObjectRef:
+        """Return what a call answers, or that it was given up: it, and whoever was asked for approval."""
+        call = asyncio.create_task(work)
+        try:
+            await workflow.wait_condition(call.done, timeout=left, timeout_summary=f"{self._name}: time for {name}")
+        except TimeoutError:
+            call.cancel()
+            await workflow.wait([call])
+            if call.cancelled():
+                return _OUT_OF_TIME
+            if (error := call.exception()) is not None and is_cancelled_exception(error):
+                return _OUT_OF_TIME
+        except asyncio.CancelledError:
+            call.cancel()
+            await workflow.wait([call])
+            raise
+        return call.result()
+
+    async def _made(self, tool: AgentTool, arguments: tuple[Any, ...], number: int, agents: int) -> Any:
         info = workflow.info()
         if tool.kind == "activity":
             return await workflow.execute_activity(tool.fn, args=arguments, summary=f"{self._name}: {tool.name}")
         # A child's id is one of the namespace, where the child of a run before this one may still hold it.
         id = f"{info.workflow_id}/{self._name}/{tool.name}-{number}-{str(workflow.uuid4())[:8]}"
         if tool.agent is not None:
-            task = AgentTask.model_validate(tool.agent).model_copy(update={"task": arguments[0]})
-            return await workflow.execute_child_workflow(
-                "segue.Agent", task, id=id, result_type=AgentResult[Any], static_summary=f"{self._name}: {tool.name}"
-            )
+            return await self._asked(tool, AgentTask.model_validate(tool.agent), arguments[0], id, agents)
         fn: Any = tool.fn
         return await workflow.execute_child_workflow(
             fn, args=arguments, id=id, static_summary=f"{self._name}: {tool.name}"
         )
+
+    async def _asked(self, tool: AgentTool, task: AgentTask, errand: str, id: str, agents: int) -> Any:
+        """Return what another agent answers, which spends of this one's budget."""
+        counted, budget = workflow.patched(_COUNTED), task.budget
+        if counted:
+            usage, elapsed = self.progress.usage, self._elapsed()
+            if (bound := self._task.budget.reached(0, usage, elapsed)) is not None:
+                return f"Not called: the budget is used up ({bound})."
+            budget = budget.within(self._task.budget.share(usage, elapsed, agents))
+        ended: AgentResult[Any] = await workflow.execute_child_workflow(
+            "segue.Agent",
+            task.model_copy(update={"task": errand, "budget": budget}),
+            id=id,
+            result_type=AgentResult[Any],
+            static_summary=f"{self._name}: {tool.name}",
+        )
+        if counted:
+            self._children += ended.usage
+        return ended
 
     async def _refused(self, tool: AgentTool, call: ToolCall) -> str | None:
         """Return what the model is told if a person refuses a call; None if they approve it."""
@@ -240,7 +317,9 @@ class Conversation:
         return "Not called: a person refused it" + (f" and said: {decision.comment}" if decision.comment else ".")
 
     def _answer(self, answers: Iterable[ToolAnswer]) -> None:
-        self.progress = self.progress.model_copy(update={"answers": tuple(answers)})
+        told = tuple(answers)
+        most = _ANSWERS_BYTES // max(min(len(told), _MOST_CALLS), 1)
+        self.progress = self.progress.model_copy(update={"answers": tuple(fitting(one, most) for one in told)})
 
     def _prompt(self, text: str) -> None:
         self.progress = self.progress.model_copy(update={"prompt": text})
@@ -279,43 +358,6 @@ class Conversation:
 
 
 _DEADLINE: Final[dict[str, Any]] = {"accept": "approve", "reject": "reject"}
-
-
-def _content(result: Any) -> str | ObjectRef:
-    """Return what a model is shown of a tool's result: a text as it is, an object's text, else JSON."""
-    if isinstance(result, AgentResult):
-        return _told(result)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(result, (str, ObjectRef)):
-        return result
-    return "done" if result is None else pydantic_core.to_json(result).decode()
-
-
-def _told(ended: AgentResult[Any]) -> str | ObjectRef:
-    """Return what another agent has answered, or why it has not."""
-    if ended.output is not None:
-        return ended.output
-    if ended.value is not None:
-        return pydantic_core.to_json(ended.value).decode()
-    return f"It ended without an answer ({ended.finish_reason}). {ended.problem}".strip()
-
-
-def _object_schema(output: Any) -> dict[str, Any]:
-    """Return the schema of an answer as a tool's parameters, which are an object always."""
-    schema = schema_of(output)
-    if schema.get("type") == "object":
-        return schema
-    definitions = schema.pop("$defs", None)
-    wrapped: dict[str, Any] = {"type": "object", "properties": {"value": schema}, "required": ["value"]}
-    return wrapped | ({"$defs": definitions} if definitions else {})
-
-
-def _unwrapped(output: Any, arguments: str) -> str | bytes:
-    if schema_of(output).get("type") == "object":
-        return arguments
-    value: Any = pydantic_core.from_json(arguments)
-    if not isinstance(value, dict) or "value" not in value:
-        raise ValueError("give it as `value`")
-    return pydantic_core.to_json(value["value"])
 
 
 def _least(*bounds: int | None) -> int | None:

@@ -33,7 +33,7 @@ class Progress(BaseModel):
         prompt: What is to be said to the model.
         turns: How many turns it has had.
         calls: How many tools it has had called.
-        usage: What it has spent.
+        usage: What it has spent, and what its children have.
         began: When it began.
     """
 
@@ -94,7 +94,7 @@ class AgentResult(BaseModel, Generic[T]):
         finish_reason: Why it ended.
         turns: How many turns it had.
         calls: How many tools it had called.
-        usage: What it spent.
+        usage: What it spent, and what its children did that came to an end.
         engine: Which model.
         problem: What its model's error says, if that ended it.
     """

@@ -64,6 +64,7 @@ class ComparisonReport(BaseModel):
         unchanged: How many clauses did not change.
         findings: How many findings there are.
         matter: How many of them matter.
+        unjudged: How many of them no rule can read, because they are not in English.
         material: Those that matter, the weightiest first, as spans of both versions.
         engine: What found them.
         explained_by: The model that explained findings; empty if none did.
@@ -89,6 +90,7 @@ class ComparisonReport(BaseModel):
     explained: int = 0
     unexplained: int = 0
     usage: llm.Usage = llm.Usage()
+    unjudged: int = 0
 
 
 @workflow.defn
@@ -139,6 +141,7 @@ class CompareDocuments:
             explained=len(explained),
             unexplained=asked - len(explained),
             usage=sum((one.usage for one in explained), llm.Usage()),
+            unjudged=found.unjudged,
         )
 
     async def _explained(

@@ -110,7 +110,13 @@ class SummariseDocument:
         written = await self._written(request, document, drawn)
         report = await workflow.execute_activity(
             summary.write_summary,
-            summary.WriteSummary(document=document, summary=drawn.summary, store=request.store, written=tuple(written)),
+            summary.WriteSummary(
+                document=document,
+                summary=drawn.summary,
+                store=request.store,
+                written=tuple(written),
+                asked=request.model.name if request.model is not None and drawn.parts else "",
+            ),
             summary=f"{drawn.parts} parts of {drawn.sentences} sentences",
         )
         told = sum(one.statements > 0 for one in written)

@@ -9,13 +9,15 @@ calls of one round are begun together, so that a round may go over it by what it
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from segue.activities.llm import Usage
+from segue.activities.llm import Model, Usage
 
 __all__ = ["Bound", "Budget"]
+
+B = TypeVar("B", int, float, timedelta)
 
 Bound = Literal["attempts", "tokens", "cost", "wall_time"]
 """What of a budget can be used up."""
@@ -57,3 +59,46 @@ class Budget(BaseModel):
     def tokens_left(self, usage: Usage, calls: int) -> int | None:
         """Return how many tokens each of several calls may take, one at least; None for no bound."""
         return None if self.tokens is None else max((self.tokens - usage.tokens) // max(calls, 1), 1)
+
+    def answer_tokens(self, usage: Usage, calls: int, model: Model) -> int | None:
+        """Return how many tokens the answer of each of several calls may have, one at least; None for no bound.
+
+        What is left may be more than the model takes at once: half of that is for the prompt.
+        """
+        left = self.tokens_left(usage, calls)
+        if left is None or model.context_tokens is None:
+            return left
+        return min(left, max(model.context_tokens // 2, 1))
+
+    def share(self, usage: Usage, elapsed: timedelta, among: int = 1) -> Budget:
+        """Return what is left, or what one of several may spend of it at the same time; attempts are for each.
+
+        Args:
+            usage: What was spent so far.
+            elapsed: How long it has taken so far.
+            among: How many share it.
+        """
+        cost = self.cost_usd
+        if cost is not None:
+            cost = max((cost - (usage.cost_usd or 0.0)) / max(among, 1), 1e-9)
+        return Budget(
+            attempts=self.attempts,
+            tokens=self.tokens_left(usage, among),
+            cost_usd=cost,
+            wall_time=self.time_left(elapsed),
+        )
+
+    def within(self, other: Budget) -> Budget:
+        """Return this budget, with nothing in it but attempts being more than another's."""
+        return Budget(
+            attempts=self.attempts,
+            tokens=_least(self.tokens, other.tokens),
+            cost_usd=_least(self.cost_usd, other.cost_usd),
+            wall_time=_least(self.wall_time, other.wall_time),
+        )
+
+
+def _least(one: B | None, other: B | None) -> B | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -149,6 +149,7 @@ async def generate(
         candidates=candidates,
         plans=plan and ladder is not None,
         asked=review,
+        typed=output is not None,
         maximum_tokens=maximum_tokens,
         temperature=temperature,
     )

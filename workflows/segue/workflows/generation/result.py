@@ -32,7 +32,7 @@ class Candidate(BaseModel):
         output: The object that holds it; None where there is no draft.
         sheet: Its scores.
         usage: What writing and judging it took.
-        failure: Type of the error, where there is no draft.
+        failure: Type of the error, where there is no draft, or the time was up before anybody had looked at it.
         problem: What the error says.
     """
 

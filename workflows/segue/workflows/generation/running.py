@@ -34,7 +34,13 @@ Fallback = Callable[[ObjectRef], Awaitable[ObjectRef]]
 _UNSEEN: Final = "was not looked at, because a mandatory requirement is not met"
 _NO_JUDGE: Final = "was not looked at, because no model is configured to judge"
 _NO_DRAFT: Final = "there is no draft"
+_UNCHECKED: Final = "was not looked at, because the time of the budget is used up"
 _COMMENT: Final = 1000
+_FORM: Final = "segue.generation.form"
+"""Marks in a history that a text which no model made was held against the schema of the output."""
+
+CHECK: Final = timedelta(seconds=10)
+"""How long code may look at a draft at least, though writing it took all the time there was."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,7 @@ class Plan:
         candidates: Drafts a round.
         plans: Whether a plan is made first.
         asked: Who is asked in the end.
+        typed: Whether the output has a schema.
         maximum_tokens: Bound on a draft.
         temperature: How far it may stray.
     """
@@ -62,6 +69,7 @@ class Plan:
     candidates: int = 1
     plans: bool = False
     asked: Review | None = None
+    typed: bool = False
     maximum_tokens: int | None = None
     temperature: float | None = None
 
@@ -105,13 +113,18 @@ class Course:
         output: ObjectRef = await workflow.execute_activity(
             fallback, self._brief, summary=f"{self._plan.name}: without a model"
         )
-        self.loop.take([await self.scored(output, engine, Usage())])
+        # What a model answers is held against the schema before it is a draft.
+        form = self._plan.typed and workflow.patched(_FORM)
+        self.loop.take([await self.scored(output, engine, Usage(), form=form)])
 
     async def _make_plan(self) -> None:
         assert self._plan.models is not None
         model = self._plan.models.writer
         request = steps.Plan(
-            brief=self._brief, model=model, store=self._plan.store, maximum_tokens=self._plan.budget.tokens
+            brief=self._brief,
+            model=model,
+            store=self._plan.store,
+            maximum_tokens=self._plan.budget.answer_tokens(self.loop.usage, 1, model),
         )
         try:
             planned: steps.Planned = await self._call(steps.plan, request, f"plan, by {model.engine}", fails=True)
@@ -128,7 +141,7 @@ class Course:
         plan = self._plan
         assert plan.models is not None
         model = plan.models.writers[draft.level]
-        left = plan.budget.tokens_left(self.loop.usage, draft.count)
+        left = plan.budget.answer_tokens(self.loop.usage, draft.count, model)
         bounds = [bound for bound in (plan.maximum_tokens, left) if bound is not None]
         what = f"round {draft.round}" + (f", draft {number}" if draft.count > 1 else "")
         doing = "write" if draft.base is None else "mend " + _shortfalls(draft.base)
@@ -155,21 +168,20 @@ class Course:
             failure, problem = engine_failure(error, timed=plan.budget.wall_time is not None)
             written = steps.Written(engine=model.engine, failure=failure, problem=problem)
         if written.text is None:
-            sheet = ScoreSheet.of(
-                plan.requirements, [_zero(one, _NO_DRAFT, written.engine) for one in plan.requirements]
-            )
             return Candidate(
                 round=draft.round,
                 number=number,
                 engine=written.engine,
-                sheet=sheet,
+                sheet=self._zeros(_NO_DRAFT, written.engine),
                 usage=written.usage,
                 failure=written.failure,
                 problem=written.problem,
             )
         return await self.scored(written.text, written.engine, written.usage, round=draft.round, number=number)
 
-    async def scored(self, text: ObjectRef, engine: str, usage: Usage, *, round: int = 1, number: int = 1) -> Candidate:
+    async def scored(
+        self, text: ObjectRef, engine: str, usage: Usage, *, round: int = 1, number: int = 1, form: bool = False
+    ) -> Candidate:
         """Return a draft with its scores: by code and evidence first, then by the judge, if the draft has a chance.
 
         Args:
@@ -178,12 +190,31 @@ class Course:
             usage: What that took.
             round: Of which round it is.
             number: Which of its round.
+            form: Whether nobody has looked yet if it conforms to the schema of the output.
         """
         plan, scores = self._plan, list[Score]()
         what = f"round {round}" + (f", draft {number}" if plan.candidates > 1 else "")
-        if any(one.validator is not None for one in plan.requirements):
-            check = steps.Check(brief=self._brief, text=text, name=f"{plan.name}: {what}")
-            checked: steps.Checked = await self._call(steps.check, check, f"{what}: check", bounded=False)
+        if form or any(one.validator is not None for one in plan.requirements):
+            check = steps.Check(brief=self._brief, text=text, name=f"{plan.name}: {what}", form=form)
+            try:
+                checked: steps.Checked = await self._call(
+                    steps.check, check, f"{what}: check", at_least=CHECK, fails=plan.budget.wall_time is not None
+                )
+            except ActivityError as error:
+                if plan.budget.wall_time is None:
+                    raise
+                failure, problem = engine_failure(error, timed=True)
+                sheet = self._zeros(_UNCHECKED, engine)
+                return Candidate(
+                    round=round, number=number, engine=engine, output=text, sheet=sheet, usage=usage, failure=failure,
+                    problem=problem,
+                )  # fmt: skip
+            if checked.problem:
+                sheet = self._zeros(_NO_DRAFT, engine)
+                return Candidate(
+                    round=round, number=number, engine=engine, sheet=sheet, usage=usage, failure="InvalidOutput",
+                    problem=checked.problem,
+                )  # fmt: skip
             scores.extend(checked.scores)
         judged = [one for one in plan.requirements if one.validator is None]
         mandatory = {one.name for one in plan.requirements if one.mandatory}
@@ -232,15 +263,27 @@ class Course:
                 self.loop.settle("rejected")
 
     async def _call(
-        self, fn: Callable[[Q], Awaitable[R]], request: Q, what: str, *, bounded: bool = True, fails: bool = False
+        self,
+        fn: Callable[[Q], Awaitable[R]],
+        request: Q,
+        what: str,
+        *,
+        at_least: timedelta = timedelta(0),
+        fails: bool = False,
     ) -> R:
-        left = self._plan.budget.time_left(self._elapsed()) if bounded else None
+        left = self._plan.budget.time_left(self._elapsed())
+        if left is not None:
+            left = max(left, at_least)
         # Only around the start: a run that is dropped from memory leaves its blocks outside of their context.
         with on_exhausted("fail") if fails else contextlib.nullcontext():
             step = workflow.start_activity(
                 fn, request, summary=f"{self._plan.name} {what}", schedule_to_close_timeout=left
             )
         return await step
+
+    def _zeros(self, reason: str, engine: str) -> ScoreSheet:
+        requirements = self._plan.requirements
+        return ScoreSheet.of(requirements, [_zero(one, reason, engine) for one in requirements])
 
     def _elapsed(self) -> timedelta:
         return workflow.now() - self._began

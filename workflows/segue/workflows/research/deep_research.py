@@ -91,6 +91,8 @@ class DeepResearch:
                 documents=corpus.index.documents,
                 unread=tuple(unread),
                 usage=inquiry.usage,
+                stopped=inquiry.stopped,
+                failures=tuple(dict.fromkeys(inquiry.failures)),
                 store=request.store,
             ),
             summary="report",
@@ -105,6 +107,7 @@ class DeepResearch:
             removed=composed.removed,
             marked=composed.marked,
             unanswered=composed.unanswered,
+            doubtful=composed.doubtful,
             total=sheet.total,
             scores=sheet.scores,
             usage=inquiry.usage,
@@ -113,6 +116,7 @@ class DeepResearch:
             unread=tuple(unread),
             corpus=corpus,
             failures=tuple(dict.fromkeys(inquiry.failures)),
+            stopped=inquiry.stopped,
         )
 
 

@@ -38,7 +38,7 @@ from segue.activities.research.requests import (
 )
 from segue.activities.research.support import JUDGED, UNJUDGED
 from segue.activities.retrieval import Index
-from segue.workflows.generation import Budget, Models, generate
+from segue.workflows.generation import Models, generate
 from segue.workflows.generation.running import engine_failure
 from segue.workflows.repair.rule import on_exhausted
 from segue.workflows.research.request import ResearchRequest
@@ -63,6 +63,7 @@ class Inquiry:
         found_by: What found passages so far.
         made_by: Which models made something of them.
         failures: Types of the errors of models.
+        stopped: The bound of the budget at which no model was asked any more; empty if none was reached.
     """
 
     request: ResearchRequest
@@ -72,12 +73,17 @@ class Inquiry:
     found_by: list[str] = dataclasses.field(default_factory=list[str])
     made_by: list[str] = dataclasses.field(default_factory=list[str])
     failures: list[str] = dataclasses.field(default_factory=list[str])
+    stopped: str = ""
 
     @property
     def models(self) -> Models | None:
         """Who may be asked now: nobody any more, once the budget is used up."""
         budget, models = self.request.budget, self.request.models
-        if models is None or budget.reached(0, self.usage, self.elapsed()) is not None:
+        if models is None:
+            return None
+        bound = budget.reached(0, self.usage, self.elapsed())
+        if bound is not None:
+            self.stopped = self.stopped or bound
             return None
         return models
 
@@ -123,11 +129,13 @@ class Inquiry:
             store=self.request.store,
             models=models,
             requirements=support_requirements(notes.notes),
-            budget=self._share(share),
+            budget=self.request.budget.share(self.usage, self.elapsed(), share),
             name=what,
         )
         self.usage += written.usage
         self.failures.extend(one.failure for one in written.candidates if one.failure is not None)
+        if written.finish_reason in ("tokens", "cost", "wall_time"):
+            self.stopped = self.stopped or written.finish_reason
         if written.output is None:
             return answered
         return await self._checked(answered, written.output, written.engine, models.judging, what)
@@ -229,7 +237,9 @@ class Inquiry:
             # Nobody has looked whether the quotes mean what the sentence says: it has to be nearly its quote.
             strict = verify.model_copy(update={"share": UNJUDGED})
             judged = await workflow.execute_activity(steps.verify, strict, summary=f"{what}: citations, strictly")
-        return answered.model_copy(update={"sentences": judged.sentences, "engine": engine, "judged": failure is None})
+        return answered.model_copy(
+            update={"sentences": judged.sentences, "engine": engine, "judged": failure is None, "judge": judge.engine}
+        )
 
     async def _call(self, fn: Callable[[Q], Awaitable[R]], request: Q, what: str) -> R:
         left = self.request.budget.time_left(self.elapsed())
@@ -237,19 +247,6 @@ class Inquiry:
         with on_exhausted("fail") if self.request.models is not None else contextlib.nullcontext():
             step = workflow.start_activity(fn, request, summary=what, schedule_to_close_timeout=left)
         return await step
-
-    def _share(self, sections: int) -> Budget:
-        """Return what one of several sections may spend."""
-        budget = self.request.budget
-        cost = None
-        if budget.cost_usd is not None:
-            cost = max((budget.cost_usd - (self.usage.cost_usd or 0.0)) / sections, 1e-9)
-        return Budget(
-            attempts=budget.attempts,
-            tokens=budget.tokens_left(self.usage, sections),
-            cost_usd=cost,
-            wall_time=budget.time_left(self.elapsed()),
-        )
 
     def _about(self) -> str:
         asked = [f"{one.name}: {one.description}" for one in self.request.requirements]

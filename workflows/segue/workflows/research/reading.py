@@ -28,13 +28,21 @@ MOST_SOURCES: Final = 20_000
 _NAMED: Final = 100
 _BATCH: Final = 20
 
+# Runs that began before this was refused go on as they began.
+_APART: Final = "segue.research/store-apart"
+
 
 async def read_folder(folder: str, store: str) -> tuple[Corpus, list[Unread]]:
     """Return the documents of a folder, loaded and indexed, and the sources that could not be read.
 
     Raises:
-        InvalidResearch: None could be read, or there are too many.
+        InvalidResearch: None could be read, there are too many, or what is written would be read as one of them.
     """
+    if _lies_in(store, folder) and workflow.patched(_APART):
+        raise InvalidResearch(
+            f"Nothing was researched: store={store!r} lies in corpus={folder!r}, so that later research would cite "
+            "this report as a document; give a store beside the folder"
+        )
     sources = await _sources(folder)
     if not sources:
         raise InvalidResearch(f"Nothing can be researched: {folder!r} holds no document of a kind that can be read")
@@ -47,7 +55,8 @@ async def read_folder(folder: str, store: str) -> tuple[Corpus, list[Unread]]:
         results_to=f"{store.removesuffix('/')}/loaded",
     )
     unread = [
-        Unread(name=_name(sources[one.index]), problem=f"{one.type}: {one.message}"[:300]) for one in loaded.failures
+        Unread(name=_name(sources[one.index], folder), problem=f"{one.type}: {one.message}"[:300])
+        for one in loaded.failures
     ]
     if not loaded.done:
         raise InvalidResearch(
@@ -88,5 +97,19 @@ async def _sources(folder: str) -> list[ObjectRef]:
             return found
 
 
-def _name(ref: ObjectRef) -> str:
-    return ref.url.rpartition("/")[2]
+def _name(ref: ObjectRef, folder: str) -> str:
+    """Return a source's path below the folder."""
+    below = _plain(folder)
+    return _plain(ref.url).removeprefix(below).rstrip("/") if _lies_in(ref.url, folder) else ref.url.rpartition("/")[2]
+
+
+def _lies_in(url: str, folder: str) -> bool:
+    inner, outer = _plain(url), _plain(folder)
+    if outer == "./":
+        return "://" not in inner and not inner.startswith("/")
+    return inner.startswith(outer)
+
+
+def _plain(url: str) -> str:
+    """Return a URL in one of the ways in which it can be written; a file's may be a path."""
+    return f"{url.removeprefix('file://').removeprefix('./').rstrip('/')}/" if url.rstrip("/") != "." else "./"

@@ -42,7 +42,8 @@ class ResearchRequest(BaseModel):
     Attributes:
         question: What is asked, as text or as the object that holds it. Text is in the history, as this request.
         corpus: A folder whose documents are loaded and indexed, or documents that are so already.
-        store: Object URL prefix under which everything is written: texts, index, plan, notes, drafts, reports.
+        store: Object URL prefix under which everything is written: texts, index, plan, notes, drafts, reports. It does
+            not lie in the folder, whose documents they would be.
         models: Who plans, writes and judges; None for an extractive answer.
         requirements: What the answer is scored by.
         budget: What may be spent: `attempts` for each section, the rest in all.
@@ -98,6 +99,7 @@ class Research(BaseModel):
         removed: How many sentences were removed because nothing supports them.
         marked: How many are marked for it.
         unanswered: How many sections are empty, because nothing was found.
+        doubtful: How many are extracts that lack most of the question's words.
         total: Score of the answer in all; 1 without requirements.
         scores: Its scores, with reasons.
         usage: Tokens and cost of it all.
@@ -106,6 +108,7 @@ class Research(BaseModel):
         unread: Sources that could not be read; the first hundred.
         corpus: What was searched, for further questions.
         failures: Types of the errors of models for which rules stood in, and of searches that failed.
+        stopped: The bound of the budget at which no model was asked any more; empty if none was reached.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +122,7 @@ class Research(BaseModel):
     removed: int = 0
     marked: int = 0
     unanswered: int = 0
+    doubtful: int = 0
     total: float = 1.0
     scores: tuple[Score, ...] = ()
     usage: Usage = Usage()
@@ -127,3 +131,4 @@ class Research(BaseModel):
     unread: tuple[Unread, ...] = ()
     corpus: Corpus
     failures: tuple[str, ...] = ()
+    stopped: str = ""

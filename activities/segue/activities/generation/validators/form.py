@@ -14,6 +14,7 @@ from segue.activities.errors import describe
 from segue.activities.generation.draft import Draft, Verdict
 from segue.activities.generation.functions import NotFound, function
 from segue.activities.generation.requirement import InvalidRequirement, Validator
+from segue.activities.generation.validators import patterns
 
 __all__ = ["conforms", "contains", "ends_with", "excludes", "is_json", "matches"]
 
@@ -99,8 +100,12 @@ def find_end(draft: Draft, phrase: str) -> Verdict:
 
 
 def find_matches(draft: Draft, pattern: str, at_least: int = 1, at_most: int | None = None) -> Verdict:
-    """Return how near the number of matches comes to its bounds."""
-    count = sum(1 for _ in re.finditer(pattern, draft.text, re.MULTILINE))
+    """Return how near the number of matches comes to its bounds.
+
+    Raises:
+        InvalidRequirement: It searches for ever: it has to be written without nested repetition.
+    """
+    count = patterns.count(pattern, draft.text)
     if count < at_least:
         return Verdict(count / at_least, f"matches {pattern!r} {count} times, fewer than the {at_least} asked for")
     if at_most is not None and count > at_most:

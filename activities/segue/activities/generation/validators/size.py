@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from segue.activities.generation.draft import Draft, Verdict
-from segue.activities.generation.prose import paragraphs, sentences, words
 from segue.activities.generation.requirement import InvalidRequirement, Validator
+from segue.activities.support.prose import paragraphs, sentences, words
 
 __all__ = ["length", "measure_length"]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["FIGURE", "figures", "paragraphs", "sentences", "words"]
+__all__ = ["paragraphs", "sentences", "words"]
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.\-][^\W_]+)*")
 _PARAGRAPH: Final = re.compile(r"\S(?:.*?\S)?(?=\s*(?:\n[ \t]*\n|\Z))", re.DOTALL)
@@ -27,9 +27,6 @@ _NUMBERED: Final = re.compile(r"nos?|arts?|figs?|eqs?|secs?|vols?|pp?|paras?|cl|
 _SHORTENED: Final = re.compile(
     r"etc|inc|ltd|llc|corp|co|dept|est|eds?|al|a\.m|p\.m|(?:[A-Za-z]\.)+[A-Za-z]", re.IGNORECASE
 )
-
-FIGURE: Final = re.compile(r"(?<![\w.,])[-\u2212+]?(?:[$€£¥]\s?)?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?!\d)")
-"""A number as it stands in a text, with its currency sign before it."""
 
 
 def words(text: str) -> list[str]:
@@ -57,18 +54,6 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def paragraphs(text: str) -> list[tuple[int, int]]:
     """Return where each paragraph stands: what empty lines separate."""
     return [match.span() for match in _PARAGRAPH.finditer(text)]
-
-
-def figures(text: str) -> list[tuple[str, str]]:
-    """Return the numbers of a text, each as it stands and as it is compared: `('$1,200.50', '1200.5')`."""
-    return [(match.group(), _value(match.group())) for match in FIGURE.finditer(text)]
-
-
-def _value(figure: str) -> str:
-    digits = re.sub(r"[^\d.]", "", figure)
-    whole, point, fraction = digits.partition(".")
-    fraction = fraction.rstrip("0")
-    return (whole.lstrip("0") or "0") + (point + fraction if fraction else "")
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:
