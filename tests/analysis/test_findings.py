@@ -291,6 +291,24 @@ def test_parties_that_change_places_are_told(one: str, other: str, expected: lis
     assert reasons(PREAMBLE + one, PREAMBLE + other) == expected
 
 
+def test_a_clause_in_another_language_is_not_judged() -> None:
+    """Also in an English contract; names, which have no language, are judged by their document's."""
+    english = "The Seller delivers the goods to the Buyer at the port of Genoa.\n\n"
+    clauses = ("Der Mieter darf das Objekt nicht an andere untervermieten.", "承租人应在三十日内支付租金。")
+    changed = ("Der Mieter darf das Objekt an andere untervermieten.", "承租人应在六十日内支付租金。")
+    names = "Munich, Berlin, Hamburg, Cologne, Bremen, {}."
+    found, _, _ = compared(
+        english + "\n\n".join((*clauses, names.format("Dresden"))),
+        english + "\n\n".join((*changed, names.format("Leipzig"))),
+    )
+
+    assert [(one.kind, one.flags, one.judged) for one in found.findings] == [
+        ("edited", (), False),
+        ("edited", (), False),
+        ("edited", (), True),
+    ]
+
+
 PREAMBLE = 'This agreement is made between Aspen Tools Inc. ("Aspen") and Birch Parts LLC ("Birch").\n\n'
 
 

@@ -25,8 +25,8 @@ __all__ = ["compare"]
 
 # More of a text is not looked at to tell its language.
 _LOOKED_AT: Final = 20_000
-# In an English document fewer words without English ones among them are names, and no other language.
-_LIST: Final = 15
+# With fewer small words among them words are names, and no sentence.
+_SMALL: Final = 0.3
 
 
 def compare(before: ParsedDocument, after: ParsedDocument, *, names: tuple[str, str] | None = None) -> Comparison:
@@ -135,7 +135,10 @@ class _Comparing:
 
     def _is_english(self, side: int, text: str) -> bool:
         said = is_english(text)
-        if said is None or (self._english[side] and len(text.split()) < _LIST):
+        # Names and headings, of which most words have capitals, are of no other language than their document.
+        words = text.split()
+        small = sum(word[0].islower() for word in words)
+        if said is None or (self._english[side] and text.isascii() and small < _SMALL * len(words)):
             return self._english[side]
         return said
 

@@ -76,9 +76,9 @@ _PHRASES: Final[tuple[tuple[Kind, str, str], ...]] = (
     (
         "limit",
         "<more>",
-        r"(?:more|greater|higher|later)\s+than|in\s+excess\s+of|(?:over|above)(?=\s+[$€£¥]?\d)|exceed\w*",
+        r"(?:more|greater|higher|later)\s+than|in\s+excess\s+of|(?:over|above)(?=\s+(?:[A-Z]{3}\s)?[$€£¥]?\d)|exceed\w*",
     ),
-    ("limit", "<less>", r"(?:less|fewer|lower|earlier|smaller)\s+than|(?:under|below)(?=\s+[$€£¥]?\d)"),
+    ("limit", "<less>", r"(?:less|fewer|lower|earlier|smaller)\s+than|(?:under|below)(?=\s+(?:[A-Z]{3}\s)?[$€£¥]?\d)"),
     (
         "condition",
         "<if>",
@@ -109,7 +109,7 @@ _PHRASES: Final[tuple[tuple[Kind, str, str], ...]] = (
     (
         "limit",
         "<about>",
-        r"(?:about|around)(?=\s+[$€£¥]?\d)|approximately|approx\.?|roughly|nearly|almost",
+        r"(?:about|around)(?=\s+(?:[A-Z]{3}\s)?[$€£¥]?\d)|approximately|approx\.?|roughly|nearly|almost",
     ),
     ("limit", "<all>", r"all|every|each|both|always"),
     ("limit", "<some>", r"some|several|sometimes"),
@@ -130,7 +130,10 @@ _PHRASES: Final[tuple[tuple[Kind, str, str], ...]] = (
     ("modal", "<would>", r"would|could|might|should|possibly|perhaps|probably|likely"),
     ("modal", "<will>", r"will"),
 )
-_UP: Final = r"rose|ris(?:es?|en|ing)|increas(?:e[sd]?|ing)|gr(?:ew|ows?|own|owing|owth)|climb(?:s|ed|ing)?|higher|up(?=\s+(?:by\s+)?[$€£¥]?\d)"
+_UP: Final = (
+    r"rose|ris(?:es?|en|ing)|increas(?:e[sd]?|ing)|gr(?:ew|ows?|own|owing|owth)|climb(?:s|ed|ing)?|higher"
+    r"|up(?=\s+(?:by\s+)?[$€£¥]?\d)"
+)
 _DOWN: Final = (
     r"fell|fall(?:s|en|ing)?|decreas(?:e[sd]?|ing)|declin(?:e[sd]?|ing)|drop(?:s|ped|ping)?|shr(?:ank|inks?|unk|inking)"
     r"|reduc(?:e[sd]?|ing|tion|tions)|lower|down(?=\s+(?:by\s+)?[$€£¥]?\d)"
