@@ -106,8 +106,10 @@ def test_on_a_terminal_that_is_too_low(segue: Segue, project: Path, address: str
     terminal = Terminal(
         project, address, "run", "shop:FulfilOrder", "--input", BUSY, "--id", workflow_id, "--watch", rows=9
     )
+    terminal.read(until="charge • busy-7")
+    # On a busy machine the first frame may be the one that was waited for.
+    assert max((int(up) for up in re.findall(r"\x1b\[(\d+)A", terminal.sent)), default=0) <= 8, terminal.sent
     assert terminal.end() == 0
-    assert 0 < max(int(up) for up in re.findall(r"\x1b\[(\d+)A", terminal.sent)) <= 8
     assert "\n".join(terminal.lines).rstrip() + "\n" == segue("status", workflow_id, env={"COLUMNS": "80"}).out
 
 

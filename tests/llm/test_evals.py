@@ -22,9 +22,8 @@ with workflow.unsafe.imports_passed_through():
 
     from segue.activities import Policy, System, llm
     from segue.activities.llm import Chat, Message, Model, Past, Price, Usage
-    from segue.workers.cli.evals import evals_command
     from segue.workers.cli.exits import Failure
-    from segue.workers.cli.look import status_command
+    from segue.workers.cli.root import segue
 
 pytest.importorskip("obstore")
 
@@ -144,7 +143,7 @@ async def test_nothing_to_ask_again(tmp_path: Path) -> None:
 
 async def command(*arguments: str) -> Result:
     """The command, in a thread, for it has a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, evals_command, arguments)
+    return await asyncio.to_thread(CliRunner().invoke, segue, ("evals", *arguments))
 
 
 async def test_the_commands(
@@ -176,7 +175,7 @@ async def test_the_commands(
         "segue.llm.complete-1  scripted-1  1      1     2        $0.000005\n"
         "                      total       3      19    6        $0.000031\n"
     )
-    status = await asyncio.to_thread(CliRunner().invoke, status_command, (workflow_id, "--address", target))
+    status = await asyncio.to_thread(CliRunner().invoke, segue, ("status", workflow_id, "--address", target))
     assert status.stdout.endswith("\n\nmodels     3 calls · 19 tokens read · 6 written · $0.000031\n")
     wrong = await command("rerun", str(tmp_path), *model[:4], "--price", "cheap")
     assert isinstance(wrong.exception, Failure)
