@@ -6,12 +6,10 @@ an answer and changes its mind. Reports are held against the files themselves, b
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import html
 import json
 import re
-import sys
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,10 +19,10 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from tests.claims.histories import held, phrases
 from tests.llm.scripted import Asked, Scripted, dies, refuses, scripted, stalls, status, truncated
+from tests.processes import worker_process
 from tests.research.leases import HARBOUR, MILL, ORCHARD, QUESTION, write_leases
 from tests.research.test_models import NOTICE, TENANT, notes_of, plays, role, sentence
 
@@ -189,22 +187,8 @@ async def test_whoever_invents(client: Client, model: Scripted, tmp_path: Path, 
     assert answer.usage.calls == model.paid == len(model.asked)
 
 
-@asynccontextmanager
-async def process(server: WorkflowEnvironment, queue: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    target = server.client.service_client.config.target_host
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.claims.killed_worker", target, queue, cwd=ROOT
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
-
-
 async def test_a_killed_worker_repeats_nothing_that_was_paid_for(
-    server: WorkflowEnvironment, client: Client, model: Scripted, tmp_path: Path
+    client: Client, model: Scripted, tmp_path: Path
 ) -> None:
     """Killed in the middle of a second draft: the plan, the notes and the first draft are not asked for again."""
     drafts: list[Any] = [
@@ -222,12 +206,12 @@ async def test_a_killed_worker_repeats_nothing_that_was_paid_for(
     models = Models(writer=model.guarded("writer"), stronger=(model.guarded("judge"),))
     request = asks(model, tmp_path, models=models)
     handle = await client.start_workflow(DeepResearch.run, request, id=queue, task_queue=queue)
-    async with process(server, queue) as worker:
+    async with worker_process(client, "tests.claims.killed_worker", queue) as worker:
         await model.received(4)
         worker.kill()
         await worker.wait()
     before = [role(one) for one in model.asked]
-    async with process(server, queue):
+    async with worker_process(client, "tests.claims.killed_worker", queue):
         answer = await handle.result()
 
     assert before == ["plan", "notes", "write", "write"]

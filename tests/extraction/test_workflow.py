@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection
@@ -15,12 +14,12 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 from tests.analysis.service import payloads
 from tests.extraction.leases import Lease, lease, written
 from tests.extraction.orders import ACTIVITIES, GOODS, Order, ordered
 from tests.llm.scripted import Asked, scripted
+from tests.processes import worker_process
 from tests.recorded import beginnings, recorded
 
 from segue.activities import http, objects, sql
@@ -32,8 +31,6 @@ from segue.workflows.extraction import ExtractData, ExtractDocuments, People
 
 pytest.importorskip("obstore")
 pytest.importorskip("aiosqlite")
-
-ROOT = Path(__file__).parents[2]
 
 
 @asynccontextmanager
@@ -169,23 +166,7 @@ async def test_the_same_text_in_two_files(client: Client, tmp_path: Path) -> Non
     assert rows(database, query) == [(a, 10), (copy, 10)]
 
 
-@asynccontextmanager
-async def process(server: WorkflowEnvironment, queue: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    target = server.client.service_client.config.target_host
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.extraction.killed_worker", target, queue, cwd=ROOT
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
-
-
-async def test_a_killed_worker_costs_no_answer_and_no_row(
-    server: WorkflowEnvironment, client: Client, tmp_path: Path
-) -> None:
+async def test_a_killed_worker_costs_no_answer_and_no_row(client: Client, tmp_path: Path) -> None:
     """Each document's model is paid once, and its values are written once, though the worker dies half-way."""
     sources, database, queue = tmp_path / "orders", tmp_path / "orders.db", str(uuid.uuid4())
     ordered(sources, 24)
@@ -210,14 +191,14 @@ async def test_a_killed_worker_costs_no_answer_and_no_row(
             concurrency=4,
         )
         handle = await start(client, queue, request)
-        async with process(server, queue) as worker:
+        async with worker_process(client, "tests.extraction.killed_worker", queue) as worker:
             while _count(database) < 8 or len(provider.asked) < 12:
                 await asyncio.sleep(0.05)
             worker.kill()
             await worker.wait()
         release.set()
         under_way = len(provider.asked) - 8
-        async with process(server, queue):
+        async with worker_process(client, "tests.extraction.killed_worker", queue):
             report = await handle.result()
         # What was answered is not asked again; of what was under way when the worker died nobody heard the answer.
         times = Counter(asked.user for asked in provider.asked)

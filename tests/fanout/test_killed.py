@@ -5,37 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
 from tests.chaos.processes import stable_port
 from tests.fanout.killed_worker import Kiln
+from tests.processes import worker_process
 
 from segue.activities.settings import Settings
 from segue.client import SeguePlugin
 from segue.workers.server import dev_server
-
-ROOT = Path(__file__).parents[2]
-
-
-@asynccontextmanager
-async def process(target: str, queue: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.fanout.killed_worker", target, queue, cwd=ROOT
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
 
 
 async def reported(handle: WorkflowHandle[Any, Any]) -> list[list[int]]:
@@ -55,17 +38,17 @@ def ledger(folder: Path, bricks: int) -> list[list[list[str]]]:
     ]
 
 
-async def test_a_killed_worker_costs_nothing_done(server: WorkflowEnvironment, client: Client, tmp_path: Path) -> None:
+async def test_a_killed_worker_costs_nothing_done(client: Client, tmp_path: Path) -> None:
     """Items that were done run once; those under way run again, with the same key and the next attempt."""
-    queue, target = str(uuid.uuid4()), server.client.service_client.config.target_host
+    queue = str(uuid.uuid4())
     handle = await client.start_workflow(Kiln.run, args=[20, str(tmp_path), 100, None], id=queue, task_queue=queue)
-    async with process(target, queue) as worker:
+    async with worker_process(client, "tests.fanout.killed_worker", queue) as worker:
         while await reported(handle) != [list(range(9)), list(range(10, 19))]:
             await asyncio.sleep(0.1)
         worker.kill()
         await worker.wait()
         (tmp_path / "go").touch()
-    async with process(target, queue):
+    async with worker_process(client, "tests.fanout.killed_worker", queue):
         results = await handle.result()
 
     assert results == [f"brick {number}" for number in range(20)]
@@ -88,7 +71,7 @@ async def test_a_killed_server_costs_nothing_done(tmp_path: Path) -> None:
             # Two batches at once. Their attempts outlive the outage.
             args = [100, str(tmp_path), 20, timedelta(seconds=60)]
             await client.start_workflow(Kiln.run, args=args, id=queue, task_queue=queue)
-            worker = await stack.enter_async_context(process(server.address, queue))
+            worker = await stack.enter_async_context(worker_process(client, "tests.fanout.killed_worker", queue))
             while len(list(tmp_path.glob("brick-*"))) < 70:
                 await asyncio.sleep(0.05)
             os.kill(server.pid, signal.SIGKILL)
